@@ -51,6 +51,13 @@ def compare(
     csv: Annotated[
         Path | None, typer.Option(help="Write a table of all runs with all their metrics.", metavar="FILE.csv")
     ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a table of the groups: mean, deviation and 95 % interval of all their metrics.",
+            metavar="FILE.csv",
+        ),
+    ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the ranking as Markdown.", metavar="FILE.md")] = None,
     latex: Annotated[
         Path | None,
@@ -73,6 +80,7 @@ def compare(
     A run that cannot be read is listed with the reason; the exit code is then 1.
     """
     check_target(csv, "--csv", ".csv")
+    check_target(groups, "--groups", ".csv")
     check_target(markdown, "--markdown", ".md")
     check_target(latex, "--latex", ".tex")
     check_target(figure, "--figure", ".png")
@@ -82,11 +90,8 @@ def compare(
     comparison = compare_runs(
         runs, by=by, subset=subset, also=[] if also is None else [each.strip() for each in also.split(",")]
     )
-    if csv is not None:
-        from ..experiments.table import to_csv
-
-        write_bytes(csv, encode_text(to_csv(comparison)))
-        say(f"Table written: {csv}")
+    if csv is not None or groups is not None:
+        _write_csv(comparison, csv, groups)
     if markdown is not None or latex is not None:
         _write_tables(comparison, markdown, latex)
     if figure is not None:
@@ -107,6 +112,15 @@ def compare(
     if comparison.unreadable:
         warn(f'{len(comparison.unreadable)} of the runs could not be read: the reasons are under "not compared".')
         raise typer.Exit(RunError.exit_code)
+
+
+def _write_csv(comparison: Comparison, runs: Path | None, groups: Path | None) -> None:
+    from ..experiments.table import groups_to_csv, to_csv
+
+    for target, content in ((runs, to_csv), (groups, groups_to_csv)):
+        if target is not None:
+            write_bytes(target, encode_text(content(comparison)))
+            say(f"Table written: {target}")
 
 
 def _write_tables(comparison: Comparison, markdown: Path | None, latex: Path | None) -> None:

@@ -401,6 +401,14 @@ def difference(runs: Sequence[Record], best: Sequence[Record], by: str, subset: 
     return Difference(spread.n, spread.mean, spread.mean - half, spread.mean + half)
 
 
+def mean_interval(spread: Spread, least: float, greatest: float) -> tuple[float, float] | None:
+    """Return the 95 % t-interval of a mean of scores between `least` and `greatest`; None for a single score."""
+    if spread.std is None:
+        return None
+    half = half_width(spread)
+    return max(spread.mean - half, least), min(spread.mean + half, greatest)
+
+
 def half_width(spread: Spread) -> float:
     """Return half the width of the 95 % t-interval of a mean over at least two values."""
     from scipy.stats import t

@@ -8,7 +8,8 @@ from typing import Final
 
 from ..conventions import HEADLINE
 from ..planning.metrics import metric_table
-from .comparison import Comparison, Difference
+from .comparison import Comparison, Difference, mean_interval
+from .summary import Spread
 from .text_table import TextTable
 
 _RIGHT: Final = ("n", "to the best", "pairs")
@@ -18,7 +19,7 @@ def ranking_table(comparison: Comparison) -> TextTable:
     """Return a row for each group, the best one first."""
     score = f"{comparison.subset} {comparison.by}"
     headers = ("rank", "group", score, *comparison.also, "n", "to the best", "95 % interval", "pairs")
-    span = _span(comparison.by)
+    least, greatest = _bounds(comparison.by)
     rows = [
         (
             "–" if group.rank is None else str(group.rank),
@@ -26,7 +27,7 @@ def ranking_table(comparison: Comparison) -> TextTable:
             str(group.spread),
             *("" if (also := comparison.spread_of(group, name)) is None else str(also) for name in comparison.also),
             str(group.spread.n),
-            *_cells(group.difference, most=max(group.spread.n, comparison.groups[0].spread.n), span=span),
+            *_cells(group.difference, most=max(group.spread.n, comparison.groups[0].spread.n), span=greatest - least),
         )
         for group in comparison.groups
     ]
@@ -34,13 +35,28 @@ def ranking_table(comparison: Comparison) -> TextTable:
 
 
 def ranking_with_settings(comparison: Comparison) -> TextTable:
-    """Return the ranking with the settings that differ as columns, which say in a paper what the groups are."""
+    """Return the ranking with two more things that a paper needs.
+
+    The settings that differ are columns, which say what the groups are. Where a group has several runs, there is a
+    column for the interval of the mean.
+    """
     table = ranking_table(comparison)
-    rank, group, *others = table.headers
-    settings = [[values[position] for values in comparison.differing.values()] for position in range(len(table.rows))]
-    rows = [(*row[:2], *mine, *row[2:]) for row, mine in zip(table.rows, settings, strict=True)]
-    headers = (rank, group, *comparison.differing, *others)
-    return TextTable(headers, tuple(rows), tuple(others))
+    rank, group, score, *others = table.headers
+    interval = [f"{score}, 95 % interval"] if _has_several(comparison) else []
+    bounds = _bounds(comparison.by)
+    rows = []
+    for position, (each, row) in enumerate(zip(comparison.groups, table.rows, strict=True)):
+        settings = [values[position] for values in comparison.differing.values()]
+        cells = [interval_text(each.spread, *bounds) for _ in interval]
+        rows.append((*row[:2], *settings, row[2], *cells, *row[3:]))
+    headers = (rank, group, *comparison.differing, score, *interval, *others)
+    return TextTable(headers, tuple(rows), (score, *interval, *others))
+
+
+def interval_text(spread: Spread, least: float, greatest: float) -> str:
+    """Return the interval of a mean, of which only what is possible is told; an empty text for a single score."""
+    interval = mean_interval(spread, least, greatest)
+    return "" if interval is None else f"{interval[0]:z.4f} to {interval[1]:z.4f}"
 
 
 def table_for_papers(comparison: Comparison) -> TextTable:
@@ -59,9 +75,11 @@ def table_for_papers(comparison: Comparison) -> TextTable:
 
 def caption(comparison: Comparison) -> str:
     """Return what the numbers of the ranking are, in a sentence or two."""
-    several = any(group.spread.n > 1 for group in comparison.groups)
     first = f"{comparison.subset.capitalize()} {comparison.by}"
-    first += ": mean ± sample standard deviation over n runs." if several else " of single runs."
+    if _has_several(comparison):
+        first += ": mean ± sample standard deviation over n runs. The interval is the 95 % t-interval of the mean."
+    else:
+        first += " of single runs."
     if not any(group.difference for group in comparison.groups):
         return first
     return f"{first} Differences to the best are means over pairs of runs with the same seed and fold."
@@ -108,12 +126,15 @@ def pairs_note(comparison: Comparison) -> str:
     )
 
 
-def _span(by: str) -> float:
-    """Return the largest possible difference of two scores."""
+def _has_several(comparison: Comparison) -> bool:
+    return any(group.spread.n > 1 for group in comparison.groups)
+
+
+def _bounds(by: str) -> tuple[float, float]:
+    """Return the lowest and the highest possible score."""
     if by == HEADLINE:  # known without importing a metric
-        return 1.0
-    least, greatest = metric_table().bounds(by)
-    return greatest - least
+        return 0.0, 1.0
+    return metric_table().bounds(by)
 
 
 def _cells(difference: Difference | None, most: int, span: float) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Write a comparison as CSV: one line for each run, in full precision."""
+"""Write a comparison as CSV, in full precision: one line for each run, or for each score of each group."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import csv
 import io
 
 from ..planning.metrics import metric_table
-from .comparison import Comparison
+from .comparison import Comparison, mean_interval
+from .summary import spreads
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -30,4 +31,27 @@ def to_csv(comparison: Comparison) -> str:
         settings = [values[position] for values in comparison.differing.values()]
         values = [scores.get(name) for name in names]
         writer.writerow([group.label, group.rank, run.path, run.seed, run.fold, *settings, *values])
+    return text.getvalue()
+
+
+def groups_to_csv(comparison: Comparison) -> str:
+    """Return the groups of a comparison as the text of a CSV file with a header: a line for each score of a group.
+
+    The columns are group, rank, the settings that differ, the name of the score, and over the runs that define it:
+    mean, sample standard deviation, number of runs, and the ends of the 95 % t-interval of the mean, cut at what is
+    possible. What is undefined is an empty cell.
+    """
+    table, subset = metric_table(), comparison.subset
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["group", "rank", *comparison.differing, "score", "mean", "std", "n", "low", "high"])
+    for position, group in enumerate(comparison.groups):
+        settings = [values[position] for values in comparison.differing.values()]
+        for name, spread in spreads([run.completed(subset, table).scores[subset] for run in group.runs]).items():
+            first = [group.label, group.rank, *settings, name]
+            if spread is None:
+                writer.writerow([*first, None, None, 0, None, None])
+                continue
+            low, high = mean_interval(spread, *table.bounds(name)) or (None, None)
+            writer.writerow([*first, spread.mean, spread.std, spread.n, low, high])
     return text.getvalue()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import MarssegError
-from ..experiments.comparison import half_width
+from ..experiments.comparison_tables import interval_text
 from ..experiments.series import Series
 from ..experiments.summary import Spread
 from ..experiments.text_table import TextTable
@@ -94,14 +94,10 @@ def _means(series: Series, table: MetricTable) -> TextTable:
 
 
 def _cells(spread: Spread | None, least: float, greatest: float) -> tuple[str, str]:
-    """Return the mean and its interval, of which only what is possible is told."""
+    """Return the mean and its interval."""
     if spread is None:
         return "undefined", ""
-    if spread.std is None:
-        return str(spread), ""
-    half = half_width(spread)
-    low, high = max(spread.mean - half, least), min(spread.mean + half, greatest)
-    return str(spread), f"{low:z.4f} to {high:z.4f}"
+    return str(spread), interval_text(spread, least, greatest)
 
 
 def _runs(series: Series, table: MetricTable) -> TextTable:

@@ -406,17 +406,46 @@ class TestCommand:
         folders = seeds("poor", POOR, loss="dice"), seeds("good", GOOD)
         assert cli("compare", *map(str, folders), "--markdown", "x.md", "--latex", "x.tex").code == 0
         header, _, first, second = (tmp_path / "x.md").read_text().splitlines()
-        assert header.startswith("| rank | group | loss | test miou | n |")
+        assert header.startswith("| rank | group | loss | test miou | test miou, 95 % interval | n |")
         assert first.startswith(f"| 1 | A | wssce | {np.mean(GOOD):.4f} ±")
         assert second.startswith("| 2 | B | dice | ")
         lines = (tmp_path / "x.tex").read_text().splitlines()
         assert lines[:2] == [r"\begin{table}", r"\centering"]
         assert lines[2].startswith(r"\caption{Test miou: mean $\pm$ sample standard deviation over n runs.")
-        assert lines[3:5] == [r"\label{tab:x}", r"\begin{tabular}{lrrrrr}"]
-        assert lines[6] == r"loss & test miou & n & to the best & 95 \% interval & pairs \\"
+        assert lines[3:5] == [r"\label{tab:x}", r"\begin{tabular}{lrrrrrr}"]
+        columns = r"loss & test miou & test miou, 95 \% interval & n & to the best & 95 \% interval & pairs \\"
+        assert lines[6] == columns
         assert lines[8].startswith(f"wssce & {np.mean(GOOD):.4f} $\\pm$")
         difference = np.mean(POOR) - np.mean(GOOD)
         assert f"& $-${-difference:.4f} & $-$" in lines[9]
+
+    def test_tables_for_papers_have_the_t_interval_of_each_mean_as_far_as_it_is_possible(self, seeds, cli, tmp_path):
+        folders = seeds("good", GOOD), seeds("wide", [0.1, 0.6], loss="dice")
+        assert cli("compare", *map(str, folders), "--markdown", "x.md").code == 0
+        _, _, first, second = (tmp_path / "x.md").read_text().splitlines()
+        low, high = stats.ttest_1samp(GOOD, 0).confidence_interval(0.95)
+        assert f" | {low:.4f} to {high:.4f} | 4 |" in first
+        assert " | 0.0000 to 1.0000 | 2 |" in second
+
+    def test_tables_for_papers_of_single_runs_have_no_interval_of_a_mean(self, write, cli, tmp_path):
+        folders = write("a", 0.6), write("b", 0.5, loss="dice")
+        assert cli("compare", *map(str, folders), "--markdown", "x.md").code == 0
+        assert (tmp_path / "x.md").read_text().startswith("| rank | group | loss | test miou | n |")
+
+    def test_groups_as_csv_have_mean_deviation_and_interval_of_every_score(self, seeds, write, cli, tmp_path):
+        folders = write("poor", 1 / 3, loss="dice"), seeds("good", GOOD)
+        answer = cli("compare", *map(str, folders), "--groups", "x.csv")
+        assert (answer.code, "Table written: x.csv" in answer.err) == (0, True)
+        with (tmp_path / "x.csv").open(newline="") as file:
+            rows = {(row["group"], row["score"]): row for row in csv.DictReader(file)}
+        interval = stats.ttest_1samp(GOOD, 0).confidence_interval(0.95)
+        for name in ("miou", "iou_rock"):
+            best, single = rows["A", name], rows["B", name]
+            assert (best["rank"], best["loss"], best["n"]) == ("1", "wssce", "4")
+            assert (float(best["mean"]), float(best["std"])) == (np.mean(GOOD), pytest.approx(np.std(GOOD, ddof=1)))
+            assert (float(best["low"]), float(best["high"])) == pytest.approx((interval.low, interval.high))
+            assert (single["loss"], float(single["mean"]), single["n"]) == ("dice", 1 / 3, "1")
+            assert single["std"] == single["low"] == single["high"] == ""
 
     def test_a_table_for_latex_keeps_the_ranks_where_a_group_has_none(self, write, cli, tmp_path):
         folders = write("a", 0.5), write("b", 0.4, loss="dice"), write("odd", 0.9, loss="focal", test=(3, 4))
