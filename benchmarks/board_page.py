@@ -58,7 +58,10 @@ def opened(chromium, page):
     """Open a page once, and return the milliseconds of each step."""
     words = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
     answer = subprocess.run([*words, page.as_uri()], capture_output=True, encoding="utf-8", check=True, timeout=300)
-    return json.loads(re.search(r"measured (\{.*?\})", answer.stderr)[1])
+    found = re.search(r"measured (\{.*?\})", answer.stderr)
+    if found is None:
+        sys.exit(f"The page was not measured: {answer.stderr}")
+    return json.loads(found[1])
 
 
 def main():
@@ -89,7 +92,7 @@ def main():
     for step in rounds[0]:
         seconds = statistics.median(milliseconds for each in rounds for milliseconds in each[step]) / 1000
         print(f"{step} in {seconds:.2f} s")
-    print(re.search(r"Chromium [\d.]+", version)[0])
+    print(version.strip())
 
 
 if __name__ == "__main__":
