@@ -29,6 +29,7 @@ from marsseg_core.figures.board import board_page
 from marsseg_core.figures.comparison_page import comparison_page
 from marsseg_core.figures.inspection import inspection_page
 from marsseg_core.figures.matrix import confusion_figure
+from marsseg_core.figures.results import Curves, Line, Section, results_page
 from marsseg_core.figures.series_page import write_series_page
 from marsseg_core.inference.score_page import scores_page
 from marsseg_core.inference.scoring import Score
@@ -237,6 +238,14 @@ def test_a_figure_of_a_report_is_enlarged_where_the_reader_wants_it(report, tmp_
     assert int(re.search(r"(\d+) pixels wide", fits.text)[1]) < 400
     assert "960 pixels wide" in full.text
     assert (full.overflow, full.problems) == (0, {})
+
+
+def test_a_learning_rate_that_was_halved_has_a_logarithmic_axis(tmp_path):
+    history = [{"epoch": 1.0, "learning_rate": 1e-3}, {"epoch": 2.0, "learning_rate": 5e-4}]
+    (tmp_path / "rate.html").write_text(
+        results_page("", [], [Section("", [Curves([Line("run", "run", history)])])]), encoding="utf-8"
+    )
+    assert "logarithmic scale" in shown(tmp_path / "rate.html", tmp_path).text
 
 
 def test_all_runs_of_a_board_are_unticked_at_once(board, tmp_path):
