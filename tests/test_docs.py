@@ -17,7 +17,7 @@ from helpers.paths import REPOSITORY
 from marsseg_core import api, hooks
 from marsseg_core.planning.grammar import parse
 from marsseg_core.planning.options import SECTIONS, options_of
-from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, DATASET, METRIC, PLAN_KINDS, WEIGHTING
+from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, DATASET, EXPORTER, METRIC, PLAN_KINDS, WEIGHTING
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import parameters_of
 
@@ -235,7 +235,8 @@ def taken(catalog):
             keys = {*parameters_of(load(entry)), *parameters_of(options_of(entry.kind))}
             for name in (entry.name, *entry.aliases):
                 found[name] = found.get(name, set()) | keys
-    return found | {"root": {"power", "weight"}, "root_error": {"power", "weight"}}
+    engines = {load(entry).engine: {"precision"} for entry in catalog.of_kind(EXPORTER)}
+    return found | engines | {"root": {"power", "weight"}, "root_error": {"power", "weight"}}
 
 
 def test_every_component_and_parameter_in_a_composition_exists(taken):
