@@ -29,7 +29,7 @@ from .signals import signals_interrupt
 from .standard_output import keep_for_results, output_failure, reserve_standard_output
 from .streams import make_streams_lasting
 from .verbosity import messages_on_standard_error, takes_verbosity
-from .words import other_words_for_options, refuse_spaces_in_lists
+from .words import command_meant, other_words_for_options, refuse_spaces_in_lists
 
 # Each command is a function in a module of this package with the same name (with _ instead of -).
 COMMANDS: Final = (
@@ -75,7 +75,14 @@ def _complete_help(command: Any, context: Any) -> None:
 
 
 class _Group(TyperGroup):
-    """A group of commands whose help is completed like that of commands."""
+    """A group of commands whose help is completed like that of commands, and that knows other words for them."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the words name."""
+        name = args[0]
+        if not (ctx.resilient_parsing or name.startswith("-") or self.get_command(ctx, name)):
+            ctx.fail(f"No such command {name!r}. {command_meant(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help of the options and the names of the commands."""

@@ -1,4 +1,4 @@
-"""Understand what users of other programs type: other names of options, and lists with spaces."""
+"""Understand what users of other programs type: other names of commands and options, and lists with spaces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,37 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from ..errors import RequestError
+from ..errors import RequestError, nearest
+
+# What other programs call a command.
+OTHER_COMMANDS: Final = {
+    "clean": "data clean",
+    "dashboard": "board",
+    "describe": "show",
+    "eval": "evaluate",
+    "fit": "run",
+    "hpo": "sweep",
+    "infer": "predict",
+    "inference": "predict",
+    "info": "show",
+    "inspect": "data inspect",
+    "leaderboard": "compare",
+    "ls": "list",
+    "models": "list",
+    "plot": "report",
+    "rank": "compare",
+    "resume": "run --resume",
+    "score": "evaluate",
+    "search": "sweep",
+    "segment": "predict",
+    "tensorboard": "board",
+    "test": "evaluate",
+    "train": "run",
+    "tune": "sweep",
+    "ui": "board",
+    "validate": "evaluate",
+    "verify": "check",
+}
 
 # What an option is called in other programs for training. Words that are only misspelt are found by their letters.
 OTHER_WORDS: Final = {
@@ -25,6 +55,21 @@ OTHER_WORDS: Final = {
     "--scheduler": "--schedule",
     "--weights": "--init",
 }
+
+
+def command_meant(word: str, known: Sequence[str]) -> str:
+    """Return a hint for a command that there is not: the one that is meant, or the names of all.
+
+    Both may be misspelt: the name of a command, and the word of another program for it.
+    """
+    from difflib import get_close_matches
+
+    others = {other: command for other, command in OTHER_COMMANDS.items() if command.split()[0] in known}
+    if word not in others and not get_close_matches(word, known):
+        word = next(iter(get_close_matches(word, others)), word)
+    if word in others:
+        return f"Did you mean '{others[word]}'?"
+    return nearest(word, known, listing="Commands")
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import pytest
 from helpers.printed import plain, table
 
 from marsseg_core.cli import env
-from marsseg_core.cli.words import OTHER_WORDS
+from marsseg_core.cli.main import COMMANDS
+from marsseg_core.cli.words import OTHER_COMMANDS, OTHER_WORDS
 from marsseg_core.errors import RequestError
 
 
@@ -50,6 +51,36 @@ def test_help_of_an_unknown_command_is_an_error(cli):
     answer = cli("help", "trian")
     assert (answer.code, answer.out) == (2, "")
     assert "No such command 'trian'" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("train --data x", "run"),
+        ("trian", "run"),
+        ("rnu", "run"),
+        ("help fit", "run"),
+        ("test", "evaluate"),
+        ("infer", "predict"),
+        ("dashboard", "board"),
+        ("data inspct", "inspect"),
+    ],
+)
+def test_an_unknown_command_leads_to_the_one_that_is_meant(cli, words, meant):
+    answer = cli(*words.split())
+    assert answer.code == 2
+    assert f"Did you mean '{meant}'?" in answer.err
+
+
+def test_a_word_without_a_meaning_leads_to_the_list_of_commands(cli):
+    said = " ".join(cli("xyzzy").err.replace("│", " ").split())
+    assert "No such command 'xyzzy'. Commands: ablate, board, check, " in said
+    assert "Commands: cache, clean, convert, inspect, make." in cli("data", "xyzzy").err
+
+
+def test_other_words_lead_to_commands_and_are_none_themselves():
+    assert {command.split()[0] for command in OTHER_COMMANDS.values()} <= {*COMMANDS, "data"}
+    assert not OTHER_COMMANDS.keys() & {*COMMANDS, "data"}
 
 
 def test_the_version_has_a_short_option(cli):
