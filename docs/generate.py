@@ -75,7 +75,7 @@ def command_section(name: str, command: Any) -> str:
     arguments = [param for param in visible if param.param_type_name == "argument"]
     usage = " ".join([name, *(param.metavar or param.name.upper() for param in arguments), "[OPTIONS]"])
     rows = [(f"`{param.metavar or param.name.upper()}`", param.help) for param in arguments]
-    rows += [(option_text(param), param.help + default_text(param)) for param in visible if param not in arguments]
+    rows += [(option_text(param), param.help) for param in visible if param not in arguments]
     if name == "marsseg":
         usage = "marsseg [OPTIONS] COMMAND …"
     text = inspect.cleandoc(command.help or "")
@@ -89,11 +89,6 @@ def option_text(param: Any) -> str:
     )
     words = f"{names} {param.metavar}" if param.metavar and not param.is_flag else names
     return f"`{words}`" + (" (can be repeated)" if param.multiple else "")
-
-
-def default_text(param: Any) -> str:
-    """Return a sentence with the default of an option; empty if it has none."""
-    return "" if param.is_flag or param.default in (None, (), []) else f" Default: `{param.default}`."
 
 
 def kind_page(kind: Kind) -> str:

@@ -91,7 +91,9 @@ def ablate(
         Path | None,
         typer.Option(help="Help another process with its ablation, perhaps from another machine.", metavar="ABLATION"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The folder of the ablation. Default: a new one in runs/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the ablation. Default: a new one in runs/.", metavar="PATH")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plans and their number, without running them.")

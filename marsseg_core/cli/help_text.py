@@ -1,4 +1,4 @@
-"""Complete the help of options: what a plan has without them, and no type for those that take no value."""
+"""Complete the help of arguments and options: what holds without them, and no names of types."""
 
 from __future__ import annotations
 
@@ -32,20 +32,33 @@ def plan_defaults(catalog: Catalog) -> dict[str, str]:
 def complete(params: Sequence[Any], context: Any = None) -> None:
     """Complete the help of a Click command's options; without a context, as if there were no configuration file.
 
-    If one of them is `--plan`, the command makes a plan. The values of configuration files are shown by Typer.
+    If one of them is `--plan`, the command makes a plan. Defaults are sentences of the help, in one form for those of
+    plans, of commands and of configuration files.
     """
-    defaults: Mapping[str, str] = {}
+    planned: Mapping[str, str] = {}
     if any(param.name == "plan" for param in params):
         with suppress(MarssegError):  # in marsseg.toml or a plugin: help is shown all the same
-            defaults = plan_defaults(installed())
+            planned = plan_defaults(installed())
     origins = {} if context is None else configured(context).titles
     for param in params:
-        described = vars(param).setdefault("described", getattr(param, "help", None))
-        if getattr(param, "is_flag", False):
+        if param.param_type_name == "argument":
+            param.display_type_rich = _no_type  # Typer writes <list[str]> beside the name
+        elif getattr(param, "is_flag", False):
             param.metavar = ""  # Typer writes <bool>
-        if param.name in origins:
-            param.help = f"{described} Set in {origins[param.name]}."
-        elif param.name in defaults and param.default is None:  # the seed of a sweep, for example, has its own default
-            param.help = f"{described} Default: {defaults[param.name]}."
-        else:
-            param.help = described
+        param.show_default = False
+        described = vars(param).setdefault("described", getattr(param, "help", None))
+        param.help = " ".join(filter(None, (described, _default(param, context, planned, origins.get(param.name)))))
+
+
+def _no_type(ctx: Any) -> None:
+    return None
+
+
+def _default(param: Any, context: Any, planned: Mapping[str, str], origin: str | None) -> str:
+    """Return a sentence with the default of an option, and the configuration file `origin` that sets it, if any."""
+    value = param.default if context is None else param.get_default(context, call=False)
+    if value is None:  # the seed of a sweep, for example, has its own default
+        value = planned.get(param.name)
+    if origin is None and value in (None, False, "", (), []):
+        return ""
+    return f"Default: `{to_text(value)}`" + (f", set in {origin}." if origin else ".")

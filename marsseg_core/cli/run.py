@@ -66,7 +66,9 @@ def run(
         str | None,
         typer.Option(help="Train a finished run for more epochs, --epochs in all, in a new run folder.", metavar="RUN"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder. Default: a new one in runs/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder. Default: a new one in runs/.", metavar="PATH")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan with the origin of each value, without running it.")
     ] = False,

@@ -93,7 +93,9 @@ def sweep(
         Path | None,
         typer.Option(help="Help another process with its sweep, perhaps from another machine.", metavar="SWEEP"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The folder of the sweep. Default: a new one in runs/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the sweep. Default: a new one in runs/.", metavar="PATH")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the trials as JSON.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the space and three of its plans, without running them.")

@@ -10,6 +10,7 @@ import pytest
 from helpers.printed import plain, table
 
 from marsseg_core.cli import env
+from marsseg_core.cli.data import COMMANDS as DATA_COMMANDS
 from marsseg_core.cli.main import COMMANDS
 from marsseg_core.cli.words import OTHER_COMMANDS, OTHER_WORDS
 from marsseg_core.errors import RequestError
@@ -38,6 +39,23 @@ def test_options_are_in_panels_by_topic_and_flags_have_no_type(cli):
         assert f"─ {panel} ─" in text
     assert "<bool>" not in text
     assert "<bool>" not in cli("--help").out
+
+
+ALL = [(name,) for name in COMMANDS] + [("data", name) for name in DATA_COMMANDS]
+
+
+@pytest.mark.parametrize("words", [(), *ALL], ids=" ".join)
+def test_a_help_names_no_types_of_python_and_gives_all_defaults_in_one_form(cli, words):
+    text = cli(*words, "--help").out
+    assert re.findall(r"<\w.*?>", text) == []
+    assert "[default" not in text
+
+
+def test_defaults_of_commands_are_given_like_those_of_plans(cli):
+    exported, made = (options(cli(*words, "--help", COLUMNS="500").out) for words in (("export",), ("data", "make")))
+    assert exported["--tolerance"].endswith("not float32. Default: 0.01.")
+    assert exported["--data"].endswith("than float32 need them.")
+    assert made["--height"] == "N Height of an image, in pixels. Default: 64."
 
 
 @pytest.mark.parametrize("words", [(), ("run",), ("data", "inspect")], ids=" ".join)

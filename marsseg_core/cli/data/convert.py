@@ -26,7 +26,8 @@ def convert(
         Literal["training_set", "images"] | None,
         typer.Option(
             help="Arrays of an .npz file: training_set, as in the course's file (grey images only); or images: "
-            "images and masks."
+            "images and masks.",
+            metavar="LAYOUT",
         ),
     ] = None,
     set: Overrides = None,
