@@ -36,6 +36,11 @@ def setting_of_option(name: str) -> str | None:
     return f"training.{name}" if name in SECTIONS["training"].__dataclass_fields__ else None
 
 
+def option_of_setting(setting: str) -> str:
+    """Return the option of a command for a setting of a section, such as `--learning-rate`."""
+    return "--split" if setting == "split.subsets" else f"--{setting.rpartition('.')[2].replace('_', '-')}"
+
+
 def setting_of_override(text: str) -> str:
     """Return the setting that a text of `--set` or `--vary` determines, or a part of it."""
     path = text.partition("=")[0].strip()

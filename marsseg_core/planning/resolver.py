@@ -46,6 +46,7 @@ from .invoke import nested_components
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
+from .named_settings import option_of_setting
 from .options import SECTIONS, NoOptions, TrainingOptions, options_of
 from .pins import (
     forget_chosen_precision,
@@ -61,6 +62,7 @@ from .python_components import Given, make_plugins, metrics_text, named_componen
 from .recognition import named_dataset
 from .resolved import ResolvedComponent
 
+C = TypeVar("C")
 T = TypeVar("T", CleaningOptions, SplitOptions, TrainingOptions)
 
 
@@ -157,6 +159,7 @@ class PlanBuilder:
         self.items: dict[Kind, list[Item]] = {}
         self.kind_origins: dict[Kind, str] = {}
         self.sections: dict[str, Values] = {name: Values() for name in SECTIONS}
+        self.texts: dict[Kind, str] = {}
 
     def add_document(self, document: PlanDocument) -> None:
         """Add the layer of a plan file or recipe."""
@@ -190,6 +193,7 @@ class PlanBuilder:
     def add_compositions(self, kind: Kind, composition: Given, origin: str) -> None:
         """Add the components that one option of the command line, or of a Python call, names."""
         if isinstance(composition, str):
+            self.texts[kind] = composition
             self._overlay(kind, self._parse(kind, composition), origin, f"--{kind.option} {composition}")
         else:
             named = named_components(kind, composition, self.catalog, partial(self._parse, kind))
@@ -276,8 +280,10 @@ class PlanBuilder:
         try:
             return parameters.configure(cls, values.values, where=section)
         except RequestError as error:
-            if origin := values.origins.get(error.what.partition("=")[0]):
-                error.where = f"{section}, {origin}"
+            key = error.what.partition("=")[0]
+            if origin := values.origins.get(key):
+                option = f"{option_of_setting(f'{section}.{key}')} {parameters.to_text(values.values[key])}"
+                error.where = option if origin == COMMAND_LINE else f"{section}, {origin}"
             raise
 
     def _overlay(
@@ -382,6 +388,25 @@ class PlanBuilder:
             hint = " ".join(filter(None, (error.hint, versions, install)))
             raise RequestError(error.what, where=error.where, hint=hint) from error
 
+    def _place(self, kind: Kind, what: str, origin: str | None) -> str:
+        """Return where a value of `what` is wrong: the option if it was typed, else the layer that it came from."""
+        if origin == COMMAND_LINE and kind in self.texts:
+            return f"--{kind.option} {self.texts[kind]}"
+        return what if origin is None else f"{what}, {origin}"
+
+    def _configured(self, kind: Kind, item: Item, cls: type[C], known: Collection[str]) -> C:
+        """Create a component, or the options that marsseg adds to it. An error says where the wrong value is from."""
+        where = f"{kind.option} {item.entry.name}"
+        try:
+            return parameters.configure(
+                cls, {key: value for key, value in item.values.items() if key in known}, where=where
+            )
+        except RequestError as error:
+            key = error.what.partition("=")[0]
+            typed = item.origin if item.origin == COMMAND_LINE else None
+            error.where = self._place(kind, where, item.origins.get(key, typed))
+            raise
+
     def _configure_item(self, kind: Kind, item: Item) -> ResolvedComponent:
         cls = load(item.entry)
         options_class = options_of(kind)
@@ -397,7 +422,7 @@ class PlanBuilder:
             if key not in own and key not in core:
                 raise RequestError(
                     f"The {kind} '{item.entry.name}' has no parameter '{key}'.",
-                    where=f"{kind.option}, {origin}",
+                    where=self._place(kind, kind.option, origin),
                     hint=nearest(key, [*own, *core], listing="Its parameters"),
                 )
         if kind == kinds.DATASET and isinstance(item.values.get("path"), str):
@@ -410,9 +435,7 @@ class PlanBuilder:
         if kind == kinds.ENCODER:
             pin_encoder_weights(item, cls.published_weights, where)
         with plugin_errors_named(item.entry, "failed"):
-            component = parameters.configure(
-                cls, {key: value for key, value in item.values.items() if key in own}, where=where
-            )
+            component = self._configured(kind, item, cls, own)
             nested = tuple(
                 each
                 for nested_kind, text in component.compositions()
@@ -421,9 +444,7 @@ class PlanBuilder:
         nested += self._components_of_runs(component, nested)
         if item.python_object is not None:
             component = holding(component, item.python_object)
-        options = parameters.configure(
-            options_class, {key: value for key, value in item.values.items() if key in core}, where=where
-        )
+        options = self._configured(kind, item, options_class, core)
         return ResolvedComponent(
             item.entry, component, options, item.origins | {"name": item.origin}, item.version, nested
         )

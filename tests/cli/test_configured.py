@@ -192,6 +192,7 @@ class TestWrongFiles:
             ("run = 3", "There is no setting 'run'."),
             ("[run]\nlearning-rate = 1\nlearning_rate = 2", "'learning_rate' is given twice."),
             ("[run]\nepochs = 'x'", "epochs=x is not valid: expected a whole number. In: training, marsseg.toml [run]"),
+            ("[run]\nloss = 'dice:smooth=x'", "expected a number. In: loss dice, marsseg.toml [run]"),
             ("[run]\nloss = 'dcie'", "no loss 'dcie'. In: --loss dcie, marsseg.toml [run] Did you mean 'dice'?"),
             ("[run]\njobs = 'x'", "'jobs' is not valid: "),
             ("[run]\nseeds = 1.5", "In: marsseg.toml [run]"),

@@ -161,7 +161,13 @@ def test_env_says_the_rest_where_keras_cannot_be_started(cli, monkeypatch):
         ("check nofile.zip", "'nofile.zip' is not a pack: there is no such file."),
         ("run --seeds 2 --on nix", "There is no executor 'nix'. In: --on nix"),
         ("export run --format onx --out x", "There is no exporter 'onx'. In: --format onx"),
-        ("run --epochs x", "expected a whole number. In: training, command line"),
+        ("run --learning-rate abc", "expected a number. In: --learning-rate abc learning_rate: "),
+        ("run --loss dice:smoth=1", "has no parameter 'smoth'. In: --loss dice:smoth=1 Did you mean 'smooth'?"),
+        ("run --loss wssce,dice:smooth=x", "expected a number. In: --loss wssce,dice:smooth=x"),
+        ("run --data npz", "path must be given. In: --data npz"),
+        ("run --set training.epochs=x", "expected a whole number. In: training, --set"),
+        ("run --loss dice --set loss.dice.smooth=x", "expected a number. In: loss dice, --set"),
+        ("run --loss dice --set loss.dice.smoth=1", "has no parameter 'smoth'. In: loss, --set"),
     ],
 )
 def test_an_error_names_what_was_given_and_what_is_missing(cli, words, said):

@@ -142,16 +142,16 @@ WRONG = {
     "parameter": (
         {"arch": "dense:filter=3"},
         "The architecture 'dense' has no parameter 'filter'.",
-        "arch, command line",
+        "--arch dense:filter=3",
         "Did you mean 'filters'?",
     ),
     "value": (
         {"overrides": ["arch.unet.width=x"]},
         "width=x is not valid: expected a number.",
-        "arch unet",
+        "arch unet, --set",
         "width: ",
     ),
-    "bound": ({"arch": "unet:width=0"}, "width=0 is not valid: expected above 0.", "arch unet", "width: "),
+    "bound": ({"arch": "unet:width=0"}, "width=0 is not valid: expected above 0.", "--arch unet:width=0", "width: "),
     "comma": (
         {"loss": "wssce,"},
         "'wssce,' has an empty name where a component is expected.",
@@ -228,7 +228,7 @@ WRONG = {
     "section value": (
         {"sections": {"training": {"epochs": "many"}}},
         "epochs=many is not valid: expected a whole number.",
-        "training",
+        "--epochs many",
         "epochs: passes over",
     ),
     "split": (
