@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import RequestError, nearest
+from ..errors import MarssegError, RequestError, nearest
 from ..files.configuration import DISABLE, Configuration, configurations
 from ..registry.parameters import to_text
 from .output import print_table, print_text
@@ -46,11 +46,13 @@ class Configured:
         command: the words of the command, as in "data inspect"
         layers: the values
         origins: the file of each value that is in force, by the name of its parameter
+        problem: why the files cannot be read, where the command does without them
     """
 
     command: str = ""
     layers: tuple[_Layer, ...] = ()
     origins: dict[str, str] = field(default_factory=dict)
+    problem: MarssegError | None = None
 
     @property
     def defaults(self) -> dict[str, Any]:

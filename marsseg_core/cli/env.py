@@ -14,6 +14,7 @@ from ..networks.startup import chosen_backend
 from ..registry.catalog import installed
 from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import Entry
+from .configured import configured
 from .loading import load_keras
 from .output import print_json, print_table
 
@@ -26,12 +27,19 @@ _DISTRIBUTIONS: Final = (
 )
 
 
-def env(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def env(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Print versions, devices, folders and plugins, for a bug report.
 
-    This starts Keras to list its devices, which takes a few seconds.
+    This starts Keras to list its devices, which takes a few seconds. What is wrong, such as a configuration file, is
+    printed with the rest.
     """
-    facts = {**_machine(), **versions(_DISTRIBUTIONS), **_folders(), **_plugins(), **_devices()}
+    facts = {
+        **_machine(),
+        **versions(_DISTRIBUTIONS),
+        **_folders(),
+        **_plugins(configured(context).problem),
+        **_devices(),
+    }
     if json:
         print_json(environment=facts)
     else:
@@ -65,9 +73,15 @@ def _folders() -> dict[str, str]:
     return {"cache": cache, **files, **chosen}
 
 
-def _plugins() -> dict[str, str]:
-    """Return the number of components of each distribution that is not marsseg's own, and what is wrong with any."""
-    catalog = installed()
+def _plugins(problem: MarssegError | None) -> dict[str, str]:
+    """Return what each distribution other than marsseg's own provides, and all problems, from `problem` on."""
+    problems = [] if problem is None else [str(problem)]
+    try:
+        catalog = installed()
+    except MarssegError as error:  # in a list of disabled names, perhaps in a file that cannot be read at all
+        problems.append(str(error))
+        catalog = installed(())
+    problems += catalog.problems
     found: dict[str, list[Entry]] = {}
     for entry in catalog.everything:
         if entry.distribution != DISTRIBUTION:
@@ -76,7 +90,8 @@ def _plugins() -> dict[str, str]:
         f"plugin {provider}": ", ".join(entry.label + ("" if entry.usable else " (broken)") for entry in entries)
         for provider, entries in sorted(found.items())
     }
-    return plugins | {f"problem {number}": text for number, text in enumerate(catalog.problems, start=1)}
+    found_problems = {f"problem {number}": text for number, text in enumerate(dict.fromkeys(problems), start=1)}
+    return (plugins or {"plugins": "none"}) | found_problems
 
 
 def _devices() -> dict[str, str]:

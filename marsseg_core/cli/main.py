@@ -15,13 +15,14 @@ from typer.main import get_command, get_group
 
 from ..errors import MarssegError, RequestError, RunError
 from ..failures import memory_error
+from ..files.configuration import without_files
 from ..messages import log_waiting
 from ..networks.processes import joined
 from ..printable import printable
 from ..registry.distribution import version
 from ..registry.source_code import docstring_of
 from .bash import whole_words
-from .configured import name_file, read_defaults, settle, take_defaults, wrong_default
+from .configured import configured, name_file, read_defaults, settle, take_defaults, wrong_default
 from .lazy import LazyCommands, take_unset_options_as_they_are
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
 from .shells import for_shells
@@ -55,6 +56,10 @@ COMMANDS: Final = (
 )
 # Each group is a package with such modules.
 COMMAND_GROUPS: Final = ("data",)
+
+# Commands that help with broken configuration files, and go on without them.
+_WITHOUT_CONFIGURATION: Final = ("env", "help")
+_WAY_ROUND: Final = "Correct the file, or leave out all of them: marsseg --no-config …"
 
 
 @contextmanager
@@ -129,15 +134,20 @@ class _MarssegGroup(_Group):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that the words name, and the defaults that the configuration files give its options."""
         name, command, rest = super().resolve_command(ctx, args)
-        if command is not None and not ctx.resilient_parsing and not ctx.params.get("no_config"):
-            wants_help = name == "help" or not {"-h", "--help"}.isdisjoint(rest)
-            with suppress(MarssegError) if wants_help else nullcontext():
+        if command is not None and not ctx.resilient_parsing:
+            try:
                 read_defaults(ctx, self, str(name), command, rest)
+            except MarssegError as error:
+                if name not in _WITHOUT_CONFIGURATION and {"-h", "--help"}.isdisjoint(rest):
+                    error.hint = error.hint or _WAY_ROUND
+                    raise
+                configured(ctx).problem = error
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command with marsseg's messages on standard error, and turn errors into exit codes."""
-        with messages_on_standard_error(), _printable_usage_errors():
+        files = without_files() if ctx.params.get("no_config") else nullcontext()
+        with files, messages_on_standard_error(), _printable_usage_errors():
             return self._invoke(ctx)
 
     def _invoke(self, ctx: Any) -> Any:

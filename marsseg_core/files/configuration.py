@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,9 @@ from .documents import read_toml
 
 VARIABLE: Final = "MARSSEG_CONFIG"
 NAME: Final = "marsseg.toml"
+
+# Set by `without_files`. As a variable, it also counts in the processes that this one starts.
+_NO_FILES: Final = "MARSSEG_NO_CONFIG"
 
 DISABLE: Final = "disable"
 """Name the only key of a file that is no table: a list of names to disable."""
@@ -66,12 +69,28 @@ def _folders() -> tuple[Path, ...]:
     return ()
 
 
+@contextmanager
+def without_files() -> Iterator[None]:
+    """Read no configuration file while the block runs."""
+    before = os.environ.get(_NO_FILES)
+    os.environ[_NO_FILES] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_NO_FILES]
+        else:
+            os.environ[_NO_FILES] = before
+
+
 def configurations() -> tuple[Configuration, ...]:
-    """Read the configuration files that exist, that of the project first: it counts more.
+    """Read the configuration files that exist, that of the project first: it counts more. None in `without_files`.
 
     Raises RequestError for a file that cannot be read, a key that is no table, and a file that the variable names and
     that does not exist.
     """
+    if os.environ.get(_NO_FILES):
+        return ()
     project, user = project_file(), user_file()
     found = []
     if project is not None and project != user:

@@ -11,6 +11,7 @@ import pytest
 from helpers.paths import REPOSITORY
 from helpers.printed import table
 
+from marsseg_core.cli import env
 from marsseg_core.files import configuration
 
 
@@ -224,6 +225,24 @@ class TestWrongFiles:
     def test_leave_the_help(self, cli, project, words):
         project("[run")
         assert cli(*words).code == 0
+
+    @pytest.mark.parametrize("text", ["[run", "[runn]\nepochs = 2", "disable = 3", 'disable = ["nothing"]'])
+    def test_are_shown_by_env_which_goes_on(self, cli, project, monkeypatch, text):
+        monkeypatch.setattr(env, "load_keras", lambda: None)
+        project(text)
+        rows = dict(table(cli("env").out))
+        assert "marsseg.toml" in rows["problem 1"]
+        assert "problem 2" not in rows
+        assert rows["devices"]
+        assert json.loads(cli("env", "--json").out)["environment"]["problem 1"] == rows["problem 1"]
+
+    def test_are_gone_round_on_request(self, cli, project):
+        project("[list]\n[run\nepochs = 2")
+        said = refused(cli("list", "loss"))
+        assert "(at line 2, column 5)" in said
+        assert said.endswith("marsseg.toml Correct the file, or leave out all of them: marsseg --no-config …")
+        assert cli("--no-config", "list", "loss").code == 0
+        assert cli("list", "loss").code == 2
 
     def test_leave_completion(self, python, project):
         project("[run")

@@ -14,6 +14,7 @@ from marsseg_core.cli.data import COMMANDS as DATA_COMMANDS
 from marsseg_core.cli.main import COMMANDS
 from marsseg_core.cli.words import OTHER_COMMANDS, OTHER_WORDS
 from marsseg_core.errors import RequestError
+from marsseg_core.registry.catalog import Catalog
 
 
 def options(text: str) -> dict[str, str]:
@@ -138,6 +139,12 @@ def test_env_says_versions_devices_and_folders(cli, tmp_path):
     assert facts["backend"] == "tensorflow"
     assert "cpu:0" in facts["devices"]
     assert [row[0] for row in table(cli("env", MARSSEG_CACHE=str(tmp_path)).out)[1:]] == [*facts]
+
+
+def test_env_says_that_there_are_no_plugins(cli, monkeypatch):
+    monkeypatch.setattr(env, "load_keras", lambda: None)
+    monkeypatch.setattr(env, "installed", lambda: Catalog((), ()))
+    assert ["plugins", "none"] in table(cli("env").out)
 
 
 def test_env_says_the_rest_where_keras_cannot_be_started(cli, monkeypatch):
