@@ -29,7 +29,14 @@ from .shells import for_shells
 from .signals import signals_interrupt
 from .standard_output import keep_for_results, output_failure, reserve_standard_output
 from .streams import make_streams_lasting
-from .verbosity import messages_on_standard_error, takes_verbosity
+from .verbosity import (
+    Quiet,
+    Verbose,
+    messages_on_standard_error,
+    set_verbosity,
+    take_verbosity_before,
+    takes_verbosity,
+)
 from .words import command_meant, other_words_for_options, refuse_spaces_in_lists
 
 # Each command is a function in a module of this package with the same name (with _ instead of -).
@@ -152,6 +159,7 @@ class _MarssegGroup(_Group):
 
     def _invoke(self, ctx: Any) -> Any:
         try:
+            set_verbosity(ctx.params.get("verbose", False), ctx.params.get("quiet", False))
             return super().invoke(ctx)
         except MarssegError as error:
             name_file(error, ctx)
@@ -189,6 +197,7 @@ class _Command(TyperCommand):
         with other_words_for_options(self.params):
             rest = super().parse_args(ctx, args)
         settle(ctx)
+        take_verbosity_before(ctx)
         return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -224,6 +233,8 @@ def marsseg(
         bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
     no_config: Annotated[bool, typer.Option("--no-config", help="Ignore configuration files (marsseg.toml).")] = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train, score and compare semantic segmentation networks for Mars terrain, by the names of their components."""
 

@@ -56,14 +56,26 @@ def messages_on_standard_error() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def set_verbosity(verbose: bool, quiet: bool) -> None:
+    """Print more or fewer messages, until the end of `messages_on_standard_error`."""
+    if verbose and quiet:
+        raise RequestError("-v and -q cannot be used together.", where="-v, -q", hint="Remove one of the two.")
+    if verbose or quiet:
+        logging.getLogger(ROOT).setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def take_verbosity_before(context: Any) -> None:
+    """Let `-v` and `-q` before the name of a command count as after it."""
+    before = context.find_root().params
+    for name in ("verbose", "quiet"):
+        context.params[name] = context.params.get(name, False) or before.get(name, False)
+
+
 def takes_verbosity(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options `-v` and `-q` to a command."""
 
     def call(verbose: bool, quiet: bool, **values: Any) -> None:
-        if verbose and quiet:
-            raise RequestError("-v and -q cannot be used together.", where="-v, -q", hint="Remove one of the two.")
-        if verbose or quiet:
-            logging.getLogger(ROOT).setLevel(logging.DEBUG if verbose else logging.WARNING)
+        set_verbosity(verbose, quiet)
         command(**values)
 
     return extended(command, call, after={"verbose": Verbose, "quiet": Quiet})

@@ -44,13 +44,23 @@ class Said(Loss):
 """
 
 
-def test_warnings_are_printed_when_quiet(cli):
-    answer = cli("run", "--loss", "ssce", "--weighting", "uncertainty", "--dry-run", "-q")
+@pytest.mark.parametrize("before", [True, False])
+def test_warnings_are_printed_when_quiet(cli, before):
+    words = ("run", "--loss", "ssce", "--weighting", "uncertainty", "--dry-run")
+    answer = cli("-q", *words) if before else cli(*words, "-q")
+    assert answer.code == 0
     assert "Warning: The weighting 'uncertainty' has no effect, as there is only one loss, ssce." in answer.err
 
 
-def test_both_cannot_be_used_together(cli):
-    answer = cli("list", "-q", "-v")
+def test_before_the_command_they_mean_the_same_as_after_it(cli):
+    words = ("data", "inspect", "synthetic:count=24:height=16:width=32")
+    assert cli("--verbose", *words).err == cli(*words, "-v").err != cli(*words).err
+    assert cli("-q", *words).err == cli(*words, "-q").err
+
+
+@pytest.mark.parametrize("words", ["list -q -v", "-q -v list", "-q list -v"])
+def test_both_cannot_be_used_together(cli, words):
+    answer = cli(*words.split())
     assert answer.code == 2
     assert "-v and -q cannot be used together." in answer.err
 
@@ -58,6 +68,7 @@ def test_both_cannot_be_used_together(cli):
 def test_the_level_is_restored_after_a_command(cli):
     before = logging.getLogger(ROOT).level
     cli("list", "-v")
+    cli("-q", "list")
     assert logging.getLogger(ROOT).level == before == logging.INFO
     assert logging.getLogger(ROOT).propagate
 
