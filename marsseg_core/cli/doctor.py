@@ -48,16 +48,16 @@ def doctor(
     unpacked into a temporary folder, and its metadata is checked too. The exit code is 3 if something is broken.
     """
     from ..doctor.diagnosis import NOT_CHECKED, examine
-    from ..doctor.subjects import select
-    from ..doctor.wheels import SUFFIX, opened_wheels
+    from ..doctor.subjects import WHEEL, select
+    from ..doctor.wheels import opened_wheels
     from ..files.progress import ProgressBar
 
     check_backend()
     session = open_session(plugins=plugin, disable=disable)
     catalog = session.catalog
     words = names or []
-    wheels = [Path(word) for word in words if word.endswith(SUFFIX)]
-    others = [word for word in words if not word.endswith(SUFFIX)]
+    wheels = [Path(word) for word in words if word.endswith(WHEEL)]
+    others = [word for word in words if not word.endswith(WHEEL)]
     findings = []
     with opened_wheels(wheels, catalog) as (unpacked, problems), ProgressBar("Examining", "plugins") as progress:
         subjects = [*unpacked, *(select(catalog, others) if others or not wheels else ())]

@@ -67,8 +67,7 @@ def _hint(wrong: str | None, catalog: Catalog) -> str:
     entries = catalog.everything
     if wrong and (of_other_kind := [entry for entry in entries if _matches(entry, wrong)]):
         return f"'{of_other_kind[0].name}' is {of_other_kind[0].kind.with_article}."
-    hint = nearest(wrong or "", [kind.name for kind in ALL_KINDS] + [entry.name for entry in entries])
-    return hint if hint.startswith("Did") else "`marsseg list` lists all names."
+    return catalog.similar(wrong or "", [kind.name for kind in ALL_KINDS] + [entry.name for entry in entries])
 
 
 def _matches(entry: Entry, pattern: str | None) -> bool:

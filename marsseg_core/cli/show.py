@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import PluginError, RequestError, nearest
+from ..errors import PluginError, RequestError
 from ..files.text import read_text
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
@@ -97,7 +97,7 @@ def show(
     entries = catalog.named(name, ALL_KINDS)
     if not entries:
         known = [each for entry in catalog.everything for each in (entry.name, *entry.aliases)]
-        hint = _command_for(text) or " ".join([*catalog.problems, nearest(name, known, listing="Known names")])
+        hint = _command_for(text) or catalog.similar(name, known)
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
     # Parameters and these options need a built network.
     needs_network = (

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-from ..errors import RequestError, nearest
+from ..errors import RequestError
 from ..planning.grammar import parse
 from ..registry.catalog import Catalog
 from ..registry.distribution import normal
 from ..registry.entries import Entry
+from ..registry.plugin_files import SUFFIX
 
-_WHERE = "doctor"
+WHEEL: Final = ".whl"
+"""The end of the name of a wheel."""
+
+_WHERE: Final = "doctor"
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,10 @@ def _named(word: str, catalog: Catalog) -> Iterator[Subject]:
         raise RequestError(f"'{word}' is not one name.", where=_WHERE, hint="Separate names by spaces.")
     name, values = named[0].name, named[0].parameters
     entries = [entry for entry in catalog.everything if _names(name, entry)]
+    if not entries and os.path.exists(word):
+        raise _no_wheel(Path(word))
     if not entries:
-        known = {name for entry in catalog.everything for name in (entry.name, *entry.aliases, entry.distribution)}
-        hint = " ".join([*catalog.problems, nearest(name, known)])
-        raise RequestError(f"Nothing is called '{name}'.", where=_WHERE, hint=hint)
+        raise RequestError(f"Nothing is called '{name}'.", where=_WHERE, hint=catalog.similar(name))
     if values:
         components = [entry for entry in entries if entry.kind.interface and entry.is_called(name)]
         if not components:
@@ -66,6 +72,19 @@ def _named(word: str, catalog: Catalog) -> Iterator[Subject]:
             raise RequestError(f"{what} has no parameters.", where=f"doctor {word}")
         entries = components
     yield from (Subject(entry, values, word) for entry in entries)
+
+
+def _no_wheel(path: Path) -> RequestError:
+    if path.is_dir():
+        what, hint = (
+            "a folder",
+            f"Pass the wheel of a project: in its folder, `python -m build` makes dist/NAME{WHEEL}.",
+        )
+    elif path.suffix == SUFFIX:
+        what, hint = "a Python file", f"Pass it as a plugin file: marsseg doctor --plugin {path}"
+    else:
+        what, hint = "a file", f"The name of a wheel ends in {WHEEL}."
+    return RequestError(f"'{path}' is {what}, not a wheel.", where=_WHERE, hint=hint)
 
 
 def _names(word: str, entry: Entry) -> bool:

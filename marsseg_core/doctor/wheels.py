@@ -5,6 +5,7 @@ Nothing of a wheel is executed here. Its components are loaded in processes of t
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import tempfile
@@ -22,15 +23,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from ..errors import RequestError
 from ..files.documents import decoding
 from ..files.regular import open_regular
+from ..files.similar import similar_path
 from ..registry.catalog import Catalog
 from ..registry.discovery import entries_from, own_points, unknown_groups, with_conflicts
 from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import INVALID, Entry
 from .subjects import Subject
 
-SUFFIX: Final = ".whl"
+_BUILD: Final = "Build it anew, in the folder of its project: python -m build"
 
 # What is unpacked has at most so many files and bytes.
 _MOST_FILES: Final = 100_000
@@ -47,14 +50,18 @@ def opened_wheels(paths: Sequence[Path], catalog: Catalog) -> Iterator[tuple[lis
 
     The names of a wheel are compared with those of the catalog, without what is installed of the same distribution.
 
-    Raises RequestError for a file that is not a wheel, or whose files would leave the folder.
+    Raises RequestError for a file that does not exist or is not a wheel, or whose files would leave the folder.
     """
+    for path in paths:
+        if not os.path.exists(path):
+            similar = similar_path(str(path))
+            raise RequestError("There is no such file.", where=str(path), hint=similar and f"Did you mean '{similar}'?")
     with tempfile.TemporaryDirectory(prefix="marsseg-wheel-") as temporary:
         subjects: list[Subject] = []
         problems: list[str] = []
         for number, path in enumerate(paths):
             folder = Path(temporary, str(number))
-            with decoding("This file is not a wheel", path):
+            with decoding("This file is not a wheel", path, _BUILD):
                 distribution = _unpack(path, folder)
                 entries = _entries(distribution, folder, catalog)
                 problems += (f"{path.name}: {problem}" for problem in _problems(distribution, path))

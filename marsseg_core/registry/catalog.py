@@ -59,6 +59,16 @@ class Catalog:
         """Return all entries of these kinds that are called `text`: a name, an alias or distribution/name."""
         return [entry for entry in self.everything if entry.kind in kinds and entry.is_called(text)]
 
+    def similar(self, wrong: str, known: Iterable[str] | None = None) -> str:
+        """Return a hint for a name that nothing has: the most similar one of `known`, or how to list all.
+
+        `known` are the names, aliases and distributions of everything unless given. Problems of the catalog come first.
+        """
+        if known is None:
+            known = {name for entry in self.everything for name in (entry.name, *entry.aliases, entry.distribution)}
+        hint = nearest(wrong, known)
+        return " ".join([*self.problems, hint if hint.startswith("Did") else "`marsseg list` lists all names."])
+
     def find(self, kind: Kind, text: str, *, where: str | None = None, prefer: str | None = None) -> Entry:
         """Return the one entry of a kind that is called `text`.
 

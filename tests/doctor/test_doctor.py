@@ -116,6 +116,27 @@ def test_a_wrong_word_is_refused(cli, word, message):
     assert re.search(message, answer.err, re.DOTALL)
 
 
+@pytest.mark.parametrize(
+    ("name", "what", "hint"),
+    [
+        ("notes.txt", "'notes.txt' is a file, not a wheel.", "The name of a wheel ends in .whl."),
+        ("mine.py", "'mine.py' is a Python file, not a wheel.", "marsseg doctor --plugin mine.py"),
+        ("project", "'project' is a folder, not a wheel.", "`python -m build` makes dist/NAME.whl."),
+    ],
+)
+def test_a_file_that_is_no_wheel_is_called_a_file(cli, tmp_path, name, what, hint):
+    (tmp_path / name).write_text("") if "." in name else (tmp_path / name).mkdir()
+    answer = cli("doctor", name)
+    assert (answer.code, answer.out) == (2, "")
+    assert what in answer.err
+    assert hint in answer.err
+
+
+@pytest.mark.parametrize("command", ["doctor", "show"])
+def test_a_name_like_no_other_leads_to_the_list_of_all(cli, command):
+    assert cli(command, "zzzz").err.endswith("`marsseg list` lists all names.\n")
+
+
 def test_parameters_choose_the_component_that_has_them(cli):
     record, code = finding(cli, "dice:smooth=1")  # and not the metric of the same name
     assert (record["kind"], code) == ("loss", 0)

@@ -159,13 +159,21 @@ def test_a_link_is_refused(cli, tmp_path):
     assert "is a link" in answer.err
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no archive"])
+@pytest.mark.parametrize("content", [b"", b"no archive"])
 def test_what_is_no_wheel_is_refused(cli, tmp_path, content):
-    if content is not None:
-        (tmp_path / NAME).write_bytes(content)
+    (tmp_path / NAME).write_bytes(content)
     answer = cli("doctor", NAME)
     assert (answer.code, answer.out) == (2, "")
     assert "This file is not a wheel" in answer.err
+    assert "python -m build" in answer.err
+
+
+def test_a_missing_wheel_is_missing(cli, tmp_path):
+    write_wheel(tmp_path / NAME, PACKAGE)
+    answer = cli("doctor", NAME.replace("acme", "acne"))
+    assert (answer.code, answer.out) == (2, "")
+    assert "There is no such file." in answer.err
+    assert f"Did you mean '{NAME}'?" in answer.err
 
 
 def test_a_wheel_has_one_folder_of_metadata(cli, tmp_path):
