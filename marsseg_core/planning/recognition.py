@@ -31,23 +31,32 @@ def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedCompo
         hint = similar and f"Did you mean '{similar}'?"
         if "/" in text or path.suffix:
             raise RequestError(f"There is no file or folder '{text}'.", where=where, hint=hint)
-        if similar and nearest(text, [similar, *catalog.names(kinds.DATASET)]) == hint:
+        if similar and nearest(text, [similar, *_names(catalog)]) == hint:
             raise RequestError(f"There is no file, folder or data set '{text}'.", where=where, hint=hint)
         try:
             catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
         except RequestError as error:
-            what = f"{error.what} There is no file or folder at this path either."
-            raise RequestError(what, where=where, hint=error.hint) from None
+            what, hint, names = (
+                f"{error.what} There is no file or folder at this path either.",
+                error.hint,
+                _names(catalog),
+            )
+            if ":" not in text and any(name in text for name in names):  # a path such as nofolder, not a typing error
+                hint = f"Data sets with a name: {', '.join(names)}."
+            raise RequestError(what, where=where, hint=hint) from None
     owners = datasets_that_recognise(path, catalog)
-    names = ", ".join(catalog.names(kinds.DATASET))
     if not owners:
-        hint = "\n".join([*_explanations(path, catalog), f"Installed: {names}."])
+        hint = "\n".join([*_explanations(path, catalog), f"Installed: {', '.join(_names(catalog))}."])
         raise RequestError(f"No data set recognises '{text}'.", where=where, hint=hint)
     if len(owners) > 1:
         rivals = ", ".join(entry.qualified_name for entry in owners)
         hint = f"Name one, as in --data {owners[0].qualified_name}:path={text}."
         raise RequestError(f"Several data sets recognise '{text}': {rivals}.", where=where, hint=hint)
     return grammar.NamedComponent(owners[0].qualified_name, {"path": str(path.resolve())})
+
+
+def _names(catalog: Catalog) -> list[str]:
+    return catalog.names(kinds.DATASET)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ class Kind:
     References to classes are texts "module:class", so that they are imported only when needed.
 
     Args:
-        name: The name in error messages and in `marsseg list`.
+        name: The name in `marsseg list`, and in sentences unless they have a `word`.
         option: The name on the command line, in `--set` and in plan files.
         group: The entry-point group in the metadata of distributions. The part after the dot is the plural of the name.
         interface: The base class of its components; empty for recipes, models, observers and commands.
@@ -37,6 +37,7 @@ class Kind:
         hooked: Whether it is a module with hooks. Such modules are not chosen: all of them are called.
         use: The arguments of `marsseg run` that use the component `{name}`.
         command: The command that uses it instead of `run`.
+        word: What sentences call it, if that is not its name.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Kind:
     hooked: bool = False
     use: str = ""
     command: str = "run"
+    word: str = ""
 
     @property
     def plural(self) -> str:
@@ -74,11 +76,11 @@ class Kind:
 
     @property
     def with_article(self) -> str:
-        """Return the name with its article, as in "an optimizer"."""
-        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
+        """Return the word with its article, as in "an optimizer"."""
+        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self}"
 
     def __str__(self) -> str:
-        return self.name
+        return self.word or self.name
 
 
 # In the order in which `marsseg list` shows them, and in which a plan is read.
@@ -239,6 +241,7 @@ DATASET: Final = register(
         contract=f"{_CONTRACTS}:DatasetContract",
         template="dataset",
         use="--data {name}:path=FOLDER --epochs 1",
+        word="data set",
     )
 )
 

@@ -101,7 +101,7 @@ class Project:
     @property
     def words(self) -> dict[str, str]:
         """Return the values of the `$words` in the templates."""
-        module = f"{self.package}.{self.kind}"
+        module = f"{self.package}.{self.kind.name}"
         words = {
             "name": self.name,
             "title": self.name.capitalize(),

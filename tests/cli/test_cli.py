@@ -100,7 +100,7 @@ def test_a_narrow_terminal_cuts_no_name(cli, columns):
     lines = plain(cli("list", **terminal(columns)).out).splitlines()
     assert max(map(len, lines)) <= columns
     for entry in installed().entries:
-        assert any(re.match(rf"{entry.kind}\s+{re.escape(entry.name)}(\s|$)", line) for line in lines)
+        assert any(re.match(rf"{entry.kind.name}\s+{re.escape(entry.name)}(\s|$)", line) for line in lines)
 
 
 def test_a_terminal_shows_no_empty_column(cli):

@@ -223,7 +223,7 @@ def test_inspect_takes_a_data_set_by_name(cli):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("inspect", "nosuch"), "no dataset 'nosuch'"),
+        (("inspect", "nosuch"), "no data set 'nosuch'"),
         (("inspect", "absent.npz"), "no file or folder 'absent.npz'"),
         (("inspect", "broken.npz"), "not an .npz file"),
         (("inspect", "synthetic", "--html", "page.txt"), "does not end in .html"),

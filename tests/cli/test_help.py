@@ -128,7 +128,17 @@ def test_a_missing_path_is_said_to_be_missing(cli):
     answer = cli("run", "--data", "nofolder", "--dry-run")
     assert answer.code == 2
     assert "There is no file or folder at this path either." in answer.err
-    assert "Did you mean 'folder'?" in answer.err
+    assert "Did you mean" not in answer.err
+    assert "Data sets with a name: ai4mars, folder, " in answer.err
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("synthetc", "synthetic"), ("fodler", "folder"), ("folders:path=x", "folder")]
+)
+def test_a_misspelt_data_set_leads_to_the_right_one(cli, word, meant):
+    answer = cli("run", "--data", word, "--dry-run")
+    assert answer.code == 2
+    assert f"Did you mean '{meant}'?" in answer.err
 
 
 def test_env_says_versions_devices_and_folders(cli, tmp_path):

@@ -391,7 +391,7 @@ class TestElsewhere:
         assert summary(self.path)["runs"] == {"seed-0": "finished", "seed-1": None, "seed-2": "finished"}
 
     def test_objects_of_this_process_are_refused(self, pretended, tiny):
-        with pytest.raises(RequestError, match="cannot have a dataset that was passed as a Python object"):
+        with pytest.raises(RequestError, match="cannot have a data set that was passed as a Python object"):
             marsseg.series(seeds=2, jobs=2, out=self.path, **SMALL | {"data": tiny})
         assert not self.path.exists()
 

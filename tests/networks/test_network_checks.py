@@ -151,7 +151,7 @@ def test_a_network_that_cannot_be_read_says_which_layer_is_not_known(tmp_path):
 @pytest.mark.parametrize(
     ("component", "method", "result", "message"),
     [
-        (Synthetic, "load", None, "dataset 'synthetic' of marsseg .* loads a NoneType"),
+        (Synthetic, "load", None, "data set 'synthetic' of marsseg .* loads a NoneType"),
         (SSCE, "build", lambda labels, logits: None, "loss 'ssce' of marsseg .* returns None, not a scalar"),
         (SSCE, "build", lambda labels, logits: 3.0, r"loss 'ssce' of marsseg .* returns 3\.0, not a scalar"),
         (Constant, "build", None, "schedule 'constant' of marsseg .* builds None, which is neither"),

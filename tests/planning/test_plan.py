@@ -243,8 +243,8 @@ WRONG = {
     "plan folder": ({"base": "gone/plan.toml"}, "There is no plan file 'gone/plan.toml'.", "--plan", ""),
     "long plan name": ({"base": "a" * 300}, "There is no recipe ", "--plan", ""),
     "data file": ({"data": "gone.npz"}, "There is no file or folder 'gone.npz'.", "--data gone.npz", ""),
-    "long data name": ({"data": "a" * 300}, "There is no dataset ", "--data", ""),
-    "data name": ({"data": "sinthetic"}, "There is no dataset 'sinthetic'.", "", "Did you mean 'synthetic'?"),
+    "long data name": ({"data": "a" * 300}, "There is no data set ", "--data", ""),
+    "data name": ({"data": "sinthetic"}, "There is no data set 'sinthetic'.", "", "Did you mean 'synthetic'?"),
     "two data sets": ({"data": "synthetic,npz"}, "", "", ""),
 }
 

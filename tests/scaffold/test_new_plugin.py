@@ -45,14 +45,14 @@ def test_a_project_is_complete(cli, tmp_path, kind):
     answer = cli("new-plugin", "mine", "--kind", kind.name)
     assert answer.code == 0
     project = tmp_path / "marsseg-mine"
-    module, test = f"marsseg_mine/{kind}.py", f"tests/test_{kind}.py"
+    module, test = f"marsseg_mine/{kind.name}.py", f"tests/test_{kind.name}.py"
     common = {"pyproject.toml", "README.md", ".gitignore", ".github/workflows/test.yml", "marsseg_mine/__init__.py"}
     second = {"weighting": {"layer.py"}, "method": {"layer.py"}, "executor": {"workers.py"}}.get(kind.name, set())
     assert files_in(project) == {*common, module, test} | {f"marsseg_mine/{name}" for name in second}
 
     settings = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     assert settings["name"] == "marsseg-mine"
-    target = "marsseg_mine.observer" if kind == OBSERVER else f"marsseg_mine.{kind}:Mine"
+    target = "marsseg_mine.observer" if kind == OBSERVER else f"marsseg_mine.{kind.name}:Mine"
     assert settings["entry-points"] == {kind.group: {"mine": target}}
     (marsseg,) = settings["dependencies"]
     assert version() in SpecifierSet(marsseg.removeprefix("marsseg"))
@@ -147,7 +147,7 @@ def test_any_name_gives_a_project_with_valid_python(name, kind):
     trees = {path: ast.parse(text) for path, text in files.items() if path.endswith(".py")}
     if kind == OBSERVER:
         return
-    tree = trees[f"{project.package}/{kind}.py"]
+    tree = trees[f"{project.package}/{kind.name}.py"]
     (component,) = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     assert component.name == project.class_name
     assert not keyword.iskeyword(component.name)

@@ -72,7 +72,7 @@ def test_ctrl_c_ends_the_training_and_keeps_the_best_network(tmp_path, backend):
 
 def test_a_data_set_that_fails_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Synthetic, "load", failing)
-    with pytest.raises(PluginError, match="dataset 'synthetic' of marsseg"):
+    with pytest.raises(PluginError, match="data set 'synthetic' of marsseg"):
         run(tmp_path)
 
 
