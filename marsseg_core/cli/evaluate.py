@@ -76,6 +76,9 @@ def evaluate(
     from ..export.exporters import find_engine
     from ..inference.ensemble import open_runs
     from ..inference.image_sources import ALL, checked_subset
+    from ..planning.metrics import MetricTable
+    from ..runs.data import check_data
+    from ..runs.decoding import check_choice
 
     check_target(html, "--html", ".html")
     check_backend()
@@ -83,6 +86,11 @@ def evaluate(
     folders = [folder for run in runs for folder in open_runs([run])[0]]
     session = open_session(plugins=plugin, trust=trust)
     runtime = find_engine(engine, session.catalog)
+    check_choice(decoding)
+    if metrics is not None:
+        MetricTable({}).asking(metrics, session.catalog, where=f"--metrics {metrics}")
+    for text in data or ():
+        check_data(text, folders[0], session, planned=subset != ALL)
     load_keras()
     from ..inference.scoring import score_runs
 

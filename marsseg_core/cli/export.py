@@ -89,17 +89,20 @@ def export(
             hint = nearest(value, known, listing="There are")
             raise RequestError(f"'{value}' is not one of its values.", where=option, hint=hint)
     check_backend()
-    from ..export.exporters import check_precision, find_exporter
+    from ..export.exporters import check_precision, check_target, find_exporter
     from ..files.run_folder import RunFolder
+    from ..runs.data import check_data
 
     session = open_session(plugins=plugin, trust=trust)
     exporter = find_exporter(format, session.catalog)
     check_precision(exporter, precision, tolerance)
     folder = RunFolder.open(run)
-    load_keras()
-    from ..export.export import check_target, export_run
-
     check_target(out, exporter.component)
+    if data is not None:
+        check_data(data, folder, session)
+    load_keras()
+    from ..export.export import export_run
+
     with waiting(f"Writing {out}, and comparing it with the network of {run}", level=logging.INFO):
         exported = export_run(
             folder,

@@ -121,9 +121,7 @@ def predict(
         raise RequestError(
             "A run and images to predict are needed.", where="predict", hint="marsseg predict RUN IMAGES --out FOLDER"
         )
-    if out is None and submission is None:
-        raise RequestError("Nothing would be written.", where="predict", hint="Add --out or --submission.")
-    if out is None and (overlay or probabilities):
+    if out is None and submission is not None and (overlay or probabilities):
         raise RequestError("--overlay and --probabilities need --out.", where="predict", hint="Add --out FOLDER.")
     words: dict[str, Any] = {
         "runs": tuple(runs),
@@ -138,6 +136,11 @@ def predict(
         "plugins": tuple(map(str, plugin or ())),
         "trust": trust,
     }
+    if out is None and submission is None:
+        from ..inference.request import RunsRequest, check_given
+
+        check_given(RunsRequest(**words))
+        raise RequestError("Nothing would be written.", where="predict", hint="Add --out or --submission.")
     if out is not None and is_map(out):
         for given, option in (
             (overlay, "--overlay"),

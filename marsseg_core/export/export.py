@@ -12,9 +12,8 @@ import keras
 import numpy as np
 
 from ..components.exports import FLOAT32, TOLERANCE, ExportSpec
-from ..components.interfaces import Exporter
-from ..errors import RequestError, RunError
-from ..files.atomic import atomic_folder, atomic_write, refuse_existing
+from ..errors import RunError
+from ..files.atomic import atomic_folder, atomic_write
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..networks.load import load
@@ -51,13 +50,6 @@ class Exported:
     change: Change | None
     seconds: float
     keras_seconds: float
-
-
-def check_target(path: Path, exporter: Exporter) -> None:
-    """Raise RequestError where `path` exists, or does not end as the exporter's files do."""
-    refuse_existing(path)
-    if exporter.suffix and path.suffix != exporter.suffix:
-        raise RequestError(f"The file must end in {exporter.suffix}, but '{path}' does not.", where="--out")
 
 
 def export_run(

@@ -7,11 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import isfinite
+from pathlib import Path
 from typing import Final
 
 from ..components.exports import FLOAT32
 from ..components.interfaces import Exporter
 from ..errors import MarssegError, RequestError, nearest
+from ..files.atomic import refuse_existing
 from ..networks.startup import chosen_backend
 from ..planning.grammar import parse, resolve_composition
 from ..planning.resolved import ResolvedComponent
@@ -86,6 +88,13 @@ def _engines(catalog: Catalog) -> Iterator[tuple[str, ResolvedComponent]]:
             (found,) = resolve_composition(EXPORTER, entry.qualified_name, catalog)
             if found[1].engine:
                 yield found[1].engine, ResolvedComponent(*found)
+
+
+def check_target(path: Path, exporter: Exporter) -> None:
+    """Raise RequestError where `path` exists, or does not end as the exporter's files do."""
+    refuse_existing(path)
+    if exporter.suffix and path.suffix != exporter.suffix:
+        raise RequestError(f"The file must end in {exporter.suffix}, but '{path}' does not.", where="--out")
 
 
 def check_precision(exporter: ResolvedComponent, precision: str, tolerance: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -13,9 +14,10 @@ from ..evaluation.decoding import Decoding
 from ..export.exporters import find_engine
 from ..files.pack import is_pack
 from ..files.run_folder import RunFolder
+from ..planning.recognition import given_as_source, named_dataset
 from ..registry.kinds import DATASET
 from ..registry.session import open_session
-from ..runs.decoding import decoding_of, uses_tta
+from ..runs.decoding import check_choice, decoding_of, uses_tta
 from .ensemble import Classes, load_networks, open_runs
 from .image_sources import checked_subset, find_source
 
@@ -83,6 +85,7 @@ class OpenedRuns:
         self.request = request
         self.wanted_range = None if request.range is None else parse_range(request.range, "--range")
         self.folders, self.classes = _open_runs(request)
+        check_choice(request.decoding)
         self.session = open_session(plugins=request.plugins, trust=request.trust)
         if RunFolder(request.source).begun and not self.session.catalog.named(request.source, [DATASET]):
             what = f"'{request.source}' is a run, not images to predict."
@@ -113,6 +116,14 @@ class OpenedRuns:
             labels_only=self.labels_only and not self.decoding.offsets,
             pixels=request.pixels,
         )
+
+
+def check_given(request: RunsRequest) -> None:
+    """Raise RequestError for runs or images that are not there."""
+    opened = OpenedRuns(request)
+    if not os.path.exists(request.source):
+        with given_as_source(request.source):
+            named_dataset(request.source, f"--{DATASET.option} {request.source}", opened.session.catalog)
 
 
 def _open_runs(request: RunsRequest) -> tuple[list[RunFolder], Classes]:

@@ -26,14 +26,19 @@ def uses_tta(folders: Sequence[RunFolder], choice: bool | None) -> bool:
     return any(read_toml(folder.plan, "The plan").get("training", {}).get("tta", False) for folder in folders)
 
 
+def check_choice(choice: str) -> None:
+    """Raise RequestError for a decoding that is none of `CHOICES`."""
+    if choice not in CHOICES:
+        hint = nearest(choice, CHOICES, listing="There are")
+        raise RequestError(f"There is no decoding '{choice}'.", where="decoding", hint=hint)
+
+
 def decoding_of(folders: Sequence[RunFolder], choice: str) -> Decoding:
     """Return the decoding of a run, or of the ensemble of several runs.
 
     `choice` is one of `CHOICES`: as recorded, or the plain argmax. Raises RequestError for any other.
     """
-    if choice not in CHOICES:
-        hint = nearest(choice, CHOICES, listing="There are")
-        raise RequestError(f"There is no decoding '{choice}'.", where="decoding", hint=hint)
+    check_choice(choice)
     return mean_decoding([recorded_decoding(folder) for folder in folders]) if choice == RECORDED else ARGMAX
 
 

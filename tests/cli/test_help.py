@@ -7,6 +7,7 @@ import re
 from importlib.metadata import version
 
 import pytest
+from helpers.paths import FROZEN
 from helpers.printed import plain, table
 
 from marsseg_core.cli import env
@@ -190,4 +191,33 @@ def test_env_says_the_rest_where_keras_cannot_be_started(cli, monkeypatch):
 def test_an_error_names_what_was_given_and_what_is_missing(cli, words, said):
     answer = cli(*words.split())
     assert answer.code == 2
+    assert said in " ".join(answer.err.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("evaluate RUN --data nofolder", "There is no file or folder at this path either. In: --data nofolder"),
+        ("evaluate RUN --data nofolder --subset test", "There is no file or folder at this path either."),
+        ("evaluate RUN --data synthetic:count=x", "expected a whole number. In: --data synthetic:count=x"),
+        ("evaluate RUN --metrics recal", "Did you mean 'recall'?"),
+        ("evaluate RUN --decoding x", "There is no decoding 'x'."),
+        ("predict RUN . --decoding x --out new", "There is no decoding 'x'."),
+        ("predict RUN nofolder --out new", "There is no file or folder at this path either. In: source nofolder"),
+        ("predict nothere photos", "'nothere' is not a run folder"),
+        ("predict RUN nofolder", "There is no file or folder at this path either. In: source nofolder"),
+        ("export RUN --format keras --out new.onnx", "The file must end in .keras"),
+        ("export RUN --format keras --out new.keras --data nofolder", "In: --data nofolder"),
+        ("report RUN --data nofolder", "In: --data nofolder"),
+        ("board nofolder", "'nofolder' is not a run folder: there is no such file or folder."),
+    ],
+)
+def test_what_is_not_there_is_missed_before_keras_is_loaded(cli, monkeypatch, words, said):
+    def load_keras():
+        raise AssertionError("Keras is loaded for seconds before the error is found")
+
+    for command in ("evaluate", "export", "predict", "report"):
+        monkeypatch.setattr(f"marsseg_core.cli.{command}.load_keras", load_keras)
+    answer = cli(*words.replace("RUN", str(FROZEN / "finished")).split())
+    assert (answer.code, answer.out) == (2, "")
     assert said in " ".join(answer.err.split())

@@ -443,6 +443,9 @@ class TestRequests:
         [
             (["images", "--out", "out"], "A run and images to predict are needed."),
             (["RUN", "images"], "Nothing would be written."),
+            (["nowhere", "images"], "'nowhere' is not a run folder"),
+            (["RUN", "nowhere"], "There is no file or folder at this path either.\n       In: source nowhere"),
+            (["RUN", "synthetic"], "Nothing would be written."),
             (
                 ["RUN", "images", "--submission", "a.csv", "--overlay"],
                 "--overlay and --probabilities need --out.",
