@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from ..registry.kinds import EXECUTOR, METRIC
 from .completion import composition, fixed, monitored, names_or_distributions, recipes, settings
 
-# Panels of the help, by topic. What belongs to none of them is in Typer's own panel, "Options".
+# Panels of the help, by topic. What belongs to none of them is in Typer's own panel, "Options", which is the first one;
+# in a command that uses `OTHER`, it is there, at the end.
 COMPONENTS: Final = "Components"
 PLAN: Final = "Plan and plugins"
 TRAINING: Final = "Training"
 DATA: Final = "Data"
 SEVERAL: Final = "Several runs"
+CONTINUING: Final = "Continuing a run"
+OTHER: Final = "Other options"
 
 Decoding = Annotated[
     str,
@@ -74,16 +77,24 @@ Tta = Annotated[
 
 # The options of commands that let an executor do their tasks.
 
-On = Annotated[
-    str | None,
-    typer.Option(
-        help="Where the tasks are executed in parallel. Default: local if --jobs is given.",
+
+def _on(tasks: str, panel: str | None) -> Any:
+    return typer.Option(
+        help=f"Where the {tasks} are executed in parallel. Default: local if --jobs is given.",
         metavar=EXECUTOR.metavar,
         autocompletion=composition(EXECUTOR),
-    ),
-]
+        rich_help_panel=panel,
+    )
 
-Jobs = Annotated[int | None, typer.Option(help="Execute N tasks at the same time.", metavar="N", min=1)]
+
+def _jobs(tasks: str, panel: str | None) -> Any:
+    return typer.Option(help=f"Execute N {tasks} at the same time.", metavar="N", min=1, rich_help_panel=panel)
+
+
+On = Annotated[str | None, _on("tasks", None)]
+Jobs = Annotated[int | None, _jobs("tasks", None)]
+OnOfRuns = Annotated[str | None, _on("runs", SEVERAL)]
+JobsOfRuns = Annotated[int | None, _jobs("runs", SEVERAL)]
 
 # The options of commands that train.
 
@@ -163,6 +174,7 @@ Devices = Annotated[
         help="Train on this many devices of each host, or on all. Needs Keras on JAX for more than one.",
         metavar="N|all",
         autocompletion=fixed("all"),
+        rich_help_panel=TRAINING,
     ),
 ]
 

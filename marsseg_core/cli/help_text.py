@@ -12,6 +12,7 @@ from ..planning.options import SECTIONS
 from ..registry.catalog import Catalog, installed
 from ..registry.kinds import PLAN_KINDS
 from ..registry.parameters import to_text
+from .common_options import OTHER
 from .configured import configured
 
 
@@ -39,12 +40,15 @@ def complete(params: Sequence[Any], context: Any = None) -> None:
     if any(param.name == "plan" for param in params):
         with suppress(MarssegError):  # in marsseg.toml or a plugin: help is shown all the same
             planned = plan_defaults(installed())
+    has_others = any(getattr(param, "rich_help_panel", None) == OTHER for param in params)
     origins = {} if context is None else configured(context).titles
     for param in params:
         if param.param_type_name == "argument":
             param.display_type_rich = _no_type  # Typer writes <list[str]> beside the name
         elif getattr(param, "is_flag", False):
             param.metavar = ""  # Typer writes <bool>
+        if has_others and param.rich_help_panel is None:
+            param.rich_help_panel = OTHER
         param.show_default = False
         described = vars(param).setdefault("described", getattr(param, "help", None))
         param.help = " ".join(filter(None, (described, _default(param, context, planned, origins.get(param.name)))))

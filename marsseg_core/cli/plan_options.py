@@ -105,4 +105,4 @@ def takes_plan(command: Callable[..., None]) -> Callable[..., None]:
         given = PlanOptions(**plan, training=training, origins=origins_of_plan(context))
         command(context=context, given=given, **values)
 
-    return extended(command, call, before=_PLAN | _TRAINING, without=["given"])
+    return extended(command, call, before=_TRAINING | _PLAN, without=["given"])

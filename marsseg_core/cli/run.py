@@ -12,7 +12,7 @@ from ..conventions import HEADLINE
 from ..networks.processes import processes
 from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, OBSERVER
-from .common_options import SEVERAL, TRAINING, Devices, Jobs, On
+from .common_options import CONTINUING, OTHER, SEVERAL, TRAINING, Devices, JobsOfRuns, OnOfRuns
 from .configured import print_origins
 from .kind_options import takes_kinds
 from .loading import load_keras
@@ -52,25 +52,36 @@ def run(
         int | None,
         typer.Option(help="Run on K folds: each image is tested once.", metavar="K", rich_help_panel=SEVERAL),
     ] = None,
-    on: On = None,
-    jobs: Jobs = None,
+    on: OnOfRuns = None,
+    jobs: JobsOfRuns = None,
     resume: Annotated[
         str | None,
         typer.Option(
             help="Resume a run or a series that was killed or interrupted. With --data or --unlabelled, its data are "
             "read from a new place; --workers changes no result.",
             metavar="RUN",
+            rich_help_panel=CONTINUING,
         ),
     ] = None,
     extend: Annotated[
         str | None,
-        typer.Option(help="Train a finished run for more epochs, --epochs in all, in a new run folder.", metavar="RUN"),
+        typer.Option(
+            help="Train a finished run for more epochs, --epochs in all, in a new run folder.",
+            metavar="RUN",
+            rich_help_panel=CONTINUING,
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run folder. Default: a new one in runs/.", metavar="PATH")
+        Path | None,
+        typer.Option(help="The run folder. Default: a new one in runs/.", metavar="PATH", rich_help_panel=OTHER),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan with the origin of each value, without running it.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print the plan with the origin of each value, without running it.",
+            rich_help_panel=OTHER,
+        ),
     ] = False,
 ) -> None:
     """Train a network, store the best one, and score it on the test subset.
