@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from marsseg_core import testing
 from marsseg_core.cli.example import example_command
-from marsseg_core.cli.help_text import complete
+from marsseg_core.cli.help_text import complete, option_words
 from marsseg_core.cli.main import app
 from marsseg_core.planning.options import SECTIONS, options_of
 from marsseg_core.registry.catalog import installed
@@ -73,8 +73,8 @@ def command_section(name: str, command: Any) -> str:
     complete(command.params)
     visible = [param for param in command.params if not getattr(param, "hidden", False)]
     arguments = [param for param in visible if param.param_type_name == "argument"]
-    usage = " ".join([name, *(param.metavar or param.name.upper() for param in arguments), "[OPTIONS]"])
-    rows = [(f"`{param.metavar or param.name.upper()}`", param.help) for param in arguments]
+    usage = " ".join([name, *map(option_words, arguments), "[OPTIONS]"])
+    rows = [(f"`{option_words(param)}`", param.help) for param in arguments]
     rows += [(option_text(param), param.help) for param in visible if param not in arguments]
     if name == "marsseg":
         usage = "marsseg [OPTIONS] COMMAND …"
@@ -83,12 +83,8 @@ def command_section(name: str, command: Any) -> str:
 
 
 def option_text(param: Any) -> str:
-    """Return an option with its value, as it is typed: its names, then those that say the opposite."""
-    names = " / ".join(
-        ", ".join(sorted(forms, key=len, reverse=True)) for forms in (param.opts, param.secondary_opts) if forms
-    )
-    words = f"{names} {param.metavar}" if param.metavar and not param.is_flag else names
-    return f"`{words}`" + (" (can be repeated)" if param.multiple else "")
+    """Return an option with its value, as it is typed, and whether it can be repeated."""
+    return f"`{option_words(param)}`" + (" (can be repeated)" if param.multiple else "")
 
 
 def kind_page(kind: Kind) -> str:

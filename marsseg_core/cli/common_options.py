@@ -43,7 +43,7 @@ Disable = Annotated[
 Engine = Annotated[
     str,
     typer.Option(
-        help="What computes the predictions: keras, onnxruntime, openvino or litert, also openvino:precision=bfloat16. "
+        help="What computes the predictions: keras, onnxruntime, openvino or litert, also with :precision=bfloat16. "
         "The network is exported for it once, and kept in the run folder.",
         metavar="ENGINE",
         autocompletion=fixed("keras", "onnxruntime", "openvino", "litert"),
@@ -200,8 +200,8 @@ SplitSource = Annotated[
     str | None,
     typer.Option(
         help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; or "
-        "from a list for each subset, train=FILE,validation=FILE,test=FILE; given: those that the data come with; "
-        "drawn: draw them by shares.",
+        "from a list for each subset, train=FILE validation=FILE test=FILE, joined by commas without spaces; given: "
+        "those that the data come with; drawn: draw them by shares.",
         metavar="FILE|given|drawn",
         rich_help_panel=DATA,
     ),

@@ -54,6 +54,16 @@ def complete(params: Sequence[Any], context: Any = None) -> None:
         param.help = " ".join(filter(None, (described, _default(param, context, planned, origins.get(param.name)))))
 
 
+def option_words(param: Any) -> str:
+    """Return an option with its value, as it is typed: its names, then those that say the opposite. Or an argument."""
+    if param.param_type_name == "argument":
+        return str(param.metavar or param.name.upper())
+    names = " / ".join(
+        ", ".join(sorted(forms, key=len, reverse=True)) for forms in (param.opts, param.secondary_opts) if forms
+    )
+    return f"{names} {param.metavar}" if param.metavar and not param.is_flag else names
+
+
 def _no_type(ctx: Any) -> None:
     return None
 

@@ -202,8 +202,15 @@ class _Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help, with the values that a plan has by default."""
+        from rich.console import Console
+
+        from .narrow_help import COLUMNS, print_narrow_help
+
         _complete_help(self, ctx)
-        super().format_help(ctx, formatter)
+        if (console := Console()).width < COLUMNS:
+            print_narrow_help(self, ctx, console)
+        else:
+            super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. From now on, only its results go to standard output."""

@@ -24,6 +24,11 @@ def options(text: str) -> dict[str, str]:
     return {option: " ".join(words.split()) for option, words in lines}
 
 
+def words_of(text: str) -> set[str]:
+    """Return the words of a help, without what separates them."""
+    return {word.rstrip(",") for word in re.sub(r"[│╭╮╰╯─*]", " ", text).split()}
+
+
 @pytest.mark.parametrize("command", ["run", "sweep", "ablate"])
 def test_the_help_says_what_a_plan_has_by_default(cli, command):
     shown = options(cli(command, "--help", COLUMNS="500").out)
@@ -52,10 +57,13 @@ ALL = [(name,) for name in COMMANDS] + [("data", name) for name in DATA_COMMANDS
 
 
 @pytest.mark.parametrize("words", [(), *ALL], ids=" ".join)
-def test_a_help_names_no_types_of_python_and_gives_all_defaults_in_one_form(cli, words):
-    text = cli(*words, "--help").out
-    assert re.findall(r"<\w.*?>", text) == []
-    assert "[default" not in text
+def test_a_help_names_no_types_of_python_and_a_narrow_terminal_cuts_no_word(cli, words):
+    wide, usual, narrow = (plain(cli(*words, "--help", COLUMNS=columns).out) for columns in ("500", "80", "60"))
+    assert re.findall(r"<\w.*?>", wide) == []
+    assert "[default" not in wide
+    assert words_of(wide) - words_of(usual) == set()
+    assert words_of(wide) - words_of(narrow) == set()
+    assert max(map(len, narrow.splitlines())) <= 60
 
 
 def test_defaults_of_commands_are_given_like_those_of_plans(cli):

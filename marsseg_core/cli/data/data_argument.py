@@ -38,8 +38,8 @@ Split = Annotated[
     str | None,
     typer.Option(
         help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; or "
-        "from a list for each subset, train=FILE,validation=FILE,test=FILE; given: those that the data come with; "
-        "drawn: draw them by shares.",
+        "from a list for each subset, train=FILE validation=FILE test=FILE, joined by commas without spaces; given: "
+        "those that the data come with; drawn: draw them by shares.",
         metavar="FILE|given|drawn",
     ),
 ]
