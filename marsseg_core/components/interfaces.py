@@ -683,7 +683,8 @@ class Dataset(Component):
             path: The path of a file or a folder, which exists.
 
         Returns:
-            One or more sentences; an empty text if there is nothing to say.
+            One or more sentences, what was found first; an empty text if there is nothing to say. What is looked for
+            may be a list: a sentence that ends with a colon, then lines that begin with "- ".
         """
         return ""
 

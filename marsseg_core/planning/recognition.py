@@ -36,13 +36,9 @@ def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedCompo
         try:
             catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
         except RequestError as error:
-            what, hint, names = (
-                f"{error.what} There is no file or folder at this path either.",
-                error.hint,
-                _names(catalog),
-            )
-            if ":" not in text and any(name in text for name in names):  # a path such as nofolder, not a typing error
-                hint = f"Data sets with a name: {', '.join(names)}."
+            what, hint = f"{error.what} There is no file or folder at this path either.", error.hint
+            if ":" not in text and any(name in text for name in _names(catalog)):  # nofolder is a path, and no typo
+                hint = f"Data sets with a name: {', '.join(_names(catalog))}."
             raise RequestError(what, where=where, hint=hint) from None
     owners = datasets_that_recognise(path, catalog)
     if not owners:
@@ -89,16 +85,21 @@ def _recognises(entry: Entry, path: Path) -> bool:
 
 
 def _explanations(path: Path, catalog: Catalog) -> list[str]:
-    """Return for each data set what it looks for and what is there, a line each; a broken plugin says nothing."""
-    lines = []
+    """Return for each data set what it looks for and what is there; a broken plugin says nothing.
+
+    Those for any source come first: they say most about what is there.
+    """
+    generic: list[str] = []
+    others: list[str] = []
     for entry in catalog.of_kind(kinds.DATASET):
         try:
             with keep_process_state():
-                text = load(entry).explain(path) if entry.usable else ""
+                cls: type[Dataset] | None = load(entry) if entry.usable else None
+                text = cls.explain(path) if cls else ""
         except (KeyboardInterrupt, MemoryError):
             raise
         except BaseException:
             continue
-        if text:
-            lines.append(f"{entry.name}: {text}")
-    return lines
+        if cls and text:
+            (generic if cls.generic else others).append(f"{entry.name}: {text}")
+    return generic + others

@@ -518,17 +518,20 @@ def test_where_nothing_fits_each_data_set_says_what_it_looks_for(tree, cli):
     assert "No data set recognises" in error
     assert "npz: It looks for a file that ends in .npz." in error
     assert "msl/ is there, but without these folders." in error
-    assert "There: deep/, imges/, maks/, msl/, 1 .txt." in error
+    assert "folder: The folder holds deep/, imges/, maks/, msl/, 1 .txt." in error.splitlines()[2]
+    assert "       - images/ and masks/, or other usual names of the two folders" in error
     assert "imges/: did you mean 'images'?" in error
     assert "maks/: did you mean 'mask" in error
     assert f"deep/ has the layout two_folders: pass {tree.root / 'deep'}." in error
-    assert tree.refusal().hint.startswith("It looks for ")
+    hint = tree.refusal().hint
+    assert hint.startswith("The folder holds ")
+    assert "\nIt looks for one of these:\n- " in hint
 
 
 def test_several_folders_that_nothing_reads_are_told_in_the_plural(tree):
     for number in range(7):
         tree.write(f"{number}/notes.txt", "")
-    assert "There: 0/, 1/, 2/, 3/, 4/, 5/, 1 more folder." in tree.refusal().hint
+    assert "The folder holds 0/, 1/, 2/, 3/, 4/, 5/, 1 more folder." in tree.refusal().hint
     for rover in ("msl", "m2020"):
         (tree.root / rover).mkdir()
     assert "msl/ and m2020/ are there, but without these folders." in AI4Mars.explain(tree.root)

@@ -27,6 +27,12 @@ MASKS: Final[dict[str, Layout]] = {
 POLYGONS: Final[dict[str, Layout]] = {"coco": coco, "labelme": labelme}
 LAYOUTS: Final[dict[str, Layout]] = {**MASKS, **POLYGONS, "pattern": pattern}
 
+# What explanations list, the most usual first.
+_LOOKED_FOR: Final[tuple[Layout, ...]] = (two_folders, suffix, table, cityscapes, voc, coco, labelme)
+_AS_SAID: Final = (
+    "what its parameters images and masks say: names of folders, or patterns such as images/{subset}/{group}/{name}.png"
+)
+
 # What the user may set about where images and masks are, by layout.
 _USED: Final = {
     "two_folders": ("images", "masks", "image_suffix", "mask_suffix"),
@@ -105,19 +111,19 @@ def _check_readable(root: Path) -> None:
 
 
 def explain(path: Path) -> str:
-    """Return what is looked for, and what is there instead, in sentences."""
-    lines = [
-        f"It looks for {'; '.join(layout.LOOKS_FOR for layout in [*MASKS.values(), *POLYGONS.values()])}; or for what "
-        "its parameters images and masks say: names of folders, or patterns such as images/{subset}/{group}/{name}.png."
-    ]
-    if not path.is_dir():
-        return lines[0]
+    """Return what is there, in sentences, and what is looked for, in a line each."""
+    wanted = "\n- ".join(["It looks for one of these:", *(layout.LOOKS_FOR for layout in _LOOKED_FOR), _AS_SAID])
+    return f"{_there(path)}\n{wanted}" if path.is_dir() else wanted
+
+
+def _there(path: Path) -> str:
+    """Return what is in a folder, in sentences."""
     folders = [folder.name for folder in subfolders(path)]
     suffixes = Counter(Path(name).suffix.lower() or "without a suffix" for name in _files(path))
     there = [f"{name}/" for name in folders[:_NAMED]]
     there += [counted(len(folders) - _NAMED, "more folder")] if len(folders) > _NAMED else []
     there += [f"{count:,} {suffix}" for suffix, count in suffixes.most_common(_NAMED)]
-    lines.append(f"There: {', '.join(there) or 'nothing'}.")
+    lines = [f"The folder holds {', '.join(there) or 'nothing'}."]
     fits = 0
     for name in folders[:_NAMED]:
         if fitting := recognised(path / name):
