@@ -20,7 +20,7 @@ from .resizing import with_resizing
 
 def graph_function(spec: ExportSpec) -> Any:
     """Return a function of TensorFlow from images to a dictionary with the output under its name."""
-    network = with_resizing(spec.network)
+    network = with_resizing(spec.network, _enlarged)
     call = tf.function(
         lambda images: {spec.output: network(images, training=False)},
         input_signature=[signature(spec)],
@@ -29,6 +29,14 @@ def graph_function(spec: ExportSpec) -> Any:
     )
     call.get_concrete_function()
     return call
+
+
+def _enlarged(maps: Any, factors: tuple[int, int]) -> Any:
+    """Repeat the cells of maps (B, H, W, C) by the operation for which other formats have one of their own."""
+    sizes = tf.unstack(tf.shape(maps)[1:3]) if None in maps.shape[1:3] else maps.shape[1:3]
+    size = [length * factor for length, factor in zip(sizes, factors, strict=True)]
+    # Without half-pixel centres, which ONNX Runtime has no fast way for. For whole factors they change nothing.
+    return tf.raw_ops.ResizeNearestNeighbor(images=maps, size=size, half_pixel_centers=False)
 
 
 def signature(spec: ExportSpec) -> Any:

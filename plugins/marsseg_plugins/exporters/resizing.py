@@ -6,23 +6,26 @@ copies in other orders of the axes, which in some networks take more time than t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
+
+Factors = tuple[int, int]
 
 
-def with_resizing(network: keras.Model) -> keras.Model:
-    """Return a functional network, with all networks in it, whose maps are enlarged by TensorFlow's resizing.
+def with_resizing(network: keras.Model, enlarge: Callable[[Any, Factors], Any]) -> keras.Model:
+    """Return a functional network, with all networks in it, whose maps are enlarged by a function.
 
-    It computes the same with the same variables. Networks of other classes stay as they are.
+    It computes the same with the same variables, if `enlarge(maps, factors)` repeats the cells of maps (B, H, W, C).
+    Networks of other classes stay as they are.
     """
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
         if isinstance(layer, keras.Model):
-            layer = with_resizing(layer)
+            layer = with_resizing(layer, enlarge)
         elif _repeats(layer):
-            layer = _Resizing(layer.size, name=layer.name)
+            layer = _Resizing(layer.size, enlarge, layer.name)
         return layer(*arguments, **options)
 
     if type(network).__name__ != "Functional":
@@ -39,11 +42,11 @@ def _repeats(layer: Any) -> bool:
 
 
 class _Resizing(keras.layers.Layer):  # type: ignore[misc]
-    """Enlarge maps (B, H, W, C) by repetition of their cells."""
+    """Enlarge maps (B, H, W, C) by a function."""
 
-    def __init__(self, factors: tuple[int, int], name: str) -> None:
+    def __init__(self, factors: Factors, enlarge: Callable[[Any, Factors], Any], name: str) -> None:
         super().__init__(name=name)
-        self._factors = factors
+        self._factors, self._enlarge = factors, enlarge
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         sizes = [
@@ -52,8 +55,4 @@ class _Resizing(keras.layers.Layer):  # type: ignore[misc]
         return (shape[0], *sizes, shape[3])
 
     def call(self, maps: Any) -> Any:
-        known = None not in maps.shape[1:3]
-        sizes = maps.shape[1:3] if known else tf.unstack(tf.shape(maps)[1:3])
-        size = [size * factor for size, factor in zip(sizes, self._factors, strict=True)]
-        # Without half-pixel centres, which ONNX Runtime has no fast way for. For whole factors they change nothing.
-        return tf.raw_ops.ResizeNearestNeighbor(images=maps, size=size, half_pixel_centers=False)
+        return self._enlarge(maps, self._factors)
