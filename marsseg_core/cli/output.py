@@ -71,7 +71,8 @@ def print_table(
     """Print a table: aligned on a terminal, with tabs between the columns elsewhere.
 
     On a terminal, empty columns are left out. The first `names` columns are never folded, and no word of the others is
-    broken, such as the path of a file; if the terminal is too narrow for this, each row is printed as a paragraph.
+    broken, such as the path of a file; if the terminal is too narrow for this, each row is printed as a paragraph,
+    whose other cells share a line if they fit.
     Columns in `right` are aligned to the right, and the rows whose positions are in `faint` are less bright.
     """
     rows = [[printable(cell) for cell in row] for row in rows]
@@ -93,7 +94,9 @@ def print_table(
     if sum(widths) > console.width and narrow:
         for position, row in enumerate(rows):
             console.print(Text(" ".join(row[:names]), style="dim" if position in faint else "bold"))
-            for cell in filter(None, row[names:]):
+            cells = [*filter(None, row[names:])]
+            line = " · ".join(cells)
+            for cell in [line] if cells and len(line) + 2 <= console.width and "\n" not in line else cells:
                 console.print(Padding(Text(cell), (0, 0, 0, 2)))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")

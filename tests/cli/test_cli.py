@@ -121,6 +121,12 @@ def test_a_terminal_breaks_no_path(capsys, monkeypatch, columns):
     assert max(map(len, lines)) <= columns
 
 
+def test_in_a_narrow_terminal_the_value_of_a_plan_and_its_origin_share_a_line(cli):
+    lines = plain(cli("run", "--arch", "unet:width=0.5", "--dry-run", **terminal(60)).out).splitlines()
+    assert lines[lines.index("arch.unet.width") + 1].strip() == "0.5 · command line"
+    assert lines[lines.index("arch.unet.depth") + 1].strip() == "none · default"
+
+
 @pytest.mark.parametrize("columns", [60, 150])
 def test_a_plan_shows_on_a_terminal_what_is_not_a_default(cli, columns):
     lines = cli("run", "--epochs", "3", "--dry-run", **terminal(columns)).out.splitlines()
