@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -67,19 +67,23 @@ def find_engine(text: str, catalog: Catalog) -> Engine | None:
     if len(named) != 1:
         raise RequestError("Predictions are computed by one engine.", where=where)
     name, parameters = named[0].name, dict(named[0].parameters)
+    if name == KERAS:
+        _refuse_parameters(name, parameters, where, hint="It computes as the network was trained.")
+        return None
     engines = dict(_engines(catalog))
-    if name not in (KERAS, *engines):
+    if name not in engines:
         hint = nearest(name, [KERAS, *engines], listing="There are")
         raise RequestError(f"There is no engine '{name}'.", where=where, hint=hint)
-    precision = parameters.pop(_PRECISION, FLOAT32) if name != KERAS else FLOAT32
-    for unknown in parameters:
-        hint = f"Its only parameter is '{_PRECISION}'." if name != KERAS else "It computes as the network was trained."
-        raise RequestError(f"The engine '{name}' has no parameter '{unknown}'.", where=where, hint=hint)
-    if name == KERAS:
-        return None
+    precision = parameters.pop(_PRECISION, FLOAT32)
+    _refuse_parameters(name, parameters, where, hint=f"Its only parameter is '{_PRECISION}'.")
     check_installed(engines[name].component, name, where)
     _check_known(precision, engines[name], where)
     return Engine(find_exporter(engines[name].entry.qualified_name, catalog), precision)
+
+
+def _refuse_parameters(name: str, parameters: Iterable[str], where: str, *, hint: str) -> None:
+    for unknown in parameters:
+        raise RequestError(f"The engine '{name}' has no parameter '{unknown}'.", where=where, hint=hint)
 
 
 def _engines(catalog: Catalog) -> Iterator[tuple[str, ResolvedComponent]]:

@@ -12,9 +12,10 @@ from helpers.paths import FROZEN
 
 import marsseg
 from marsseg_core.errors import RequestError
-from marsseg_core.export import engine
+from marsseg_core.export import engine, exporters
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.networks.compiled import CompiledNetwork, compiled
+from marsseg_core.registry.catalog import installed
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("tf2onnx")
@@ -141,6 +142,11 @@ class TestPrecision:
 def test_keras_stays_what_it_was(run):
     network = marsseg.load(run)
     assert isinstance(compiled(network), CompiledNetwork)
+
+
+def test_for_keras_no_exporter_is_loaded(monkeypatch):
+    monkeypatch.setattr(exporters, "_engines", lambda catalog: pytest.fail("exporters are loaded"))
+    assert exporters.find_engine("keras", installed()) is None
 
 
 def test_an_unknown_engine_is_refused(run, images):
