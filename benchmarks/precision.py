@@ -1,6 +1,6 @@
 """Compare a short training in mixed_bfloat16 with the same in float32, on some real tiles.
 
-    python benchmarks/precision.py FILE.npz [--arch unet:width=0.25] [--limit 500] [--epochs 5] [--seeds 3]
+    python benchmarks/precision.py FILE.npz [--arch unet:width=0.25 | --plan best] [--limit 500] [--epochs 5] [--seeds 3]
 
 The runs of both precisions alternate in one process, with the same seeds, split and batches. The table has the `miou`
 of the test subset, mean ± standard deviation over the seeds, and the median of the processor time of a run. The last
@@ -29,11 +29,14 @@ PRECISIONS: tuple[Literal["float32", "mixed_bfloat16"], ...] = ("float32", "mixe
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
-    parser.add_argument("--arch", default="unet:width=0.25")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--arch", default="unet:width=0.25")
+    what.add_argument("--plan", help="a recipe or a plan file, instead of an architecture with the loss wssce")
     parser.add_argument("--limit", type=int, default=500)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
+    components = {} if options.plan else {"arch": options.arch, "loss": "wssce"}
     scores: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     seconds: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     for seed in range(options.seeds):
@@ -41,8 +44,8 @@ def main():
             start = time.process_time()
             with tempfile.TemporaryDirectory() as folder:
                 run = marsseg.run(
-                    arch=options.arch,
-                    loss="wssce",
+                    options.plan,
+                    **components,
                     data=f"npz:path={options.file}:limit={options.limit}",
                     epochs=options.epochs,
                     seed=seed,

@@ -37,7 +37,10 @@ def result(board):
 
     def make(name, *runs, parameters=400_000, seconds=290.0, validation=0.5):
         track, _, row = name.partition("/")
-        members = [board.results.Member(7, seconds, validation, measured(run, parameters)) for run in runs]
+        members = [
+            board.results.Member(7, seconds + 60 * number, validation, measured(run, parameters))
+            for number, run in enumerate(runs)
+        ]
         return board.results.Result(board.rows.Row(track, BENCHMARKS / f"{row}.toml"), tuple(members))
 
     return make
@@ -88,6 +91,9 @@ class TestAResult:
         assert one.miou == pytest.approx((14 / 18 + 6 / 10) / 2)
         assert two.miou == pytest.approx((one.miou + result("scratch/unet", POOR).miou) / 2)
         assert one.ious == pytest.approx({"soil": 14 / 18, "big_rock": 6 / 10})
+
+    def test_takes_the_least_time_of_the_runs(self, result):
+        assert result("scratch/unet", GOOD, POOR, POOR, seconds=120.0).minutes == pytest.approx(2.0)
 
     def test_has_an_interval_over_the_places(self, result):
         random = np.random.default_rng(0)
