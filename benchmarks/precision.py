@@ -1,6 +1,7 @@
 """Compare a short training in mixed_bfloat16 with the same in float32, on some real tiles.
 
-    python benchmarks/precision.py FILE.npz [--arch unet:width=0.25 | --plan best] [--limit 500] [--epochs 5] [--seeds 3]
+    python benchmarks/precision.py FILE.npz [--arch unet:width=0.25 | --plan NAME] [--limit 500] [--epochs 5]
+        [--seeds 3]
 
 The runs of both precisions alternate in one process, with the same seeds, split and batches. The table has the `miou`
 of the test subset, mean ± standard deviation over the seeds, and the median of the processor time of a run. The last

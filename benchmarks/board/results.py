@@ -81,7 +81,7 @@ class Result:
 
     @property
     def minutes(self) -> float:
-        """Return the processor minutes of a training: the least of the runs, since other work on a machine only adds."""
+        """Return the processor minutes of a training, the least of the runs: other work on a machine only adds."""
         return min(member.seconds for member in self.members) / 60
 
 

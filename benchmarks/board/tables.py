@@ -80,8 +80,8 @@ def explanation(tables: Tables, failed: Mapping[str, str]) -> list[str]:
         "Each row is a plan in `benchmarks/leaderboard/`, trained on the same images within the same processor time. "
         "Scores are those of the test subset, which chose nothing: means over the runs, which differ in their seeds. "
         f"The interval is that of bootstrap samples of the {places} places of the test subset. Classes: IoU.",
-        "Minutes: user and system time of a training, first step to end of the last epoch, with validation; the least of "
-        "the runs. "
+        "Minutes: user and system time of a training, first step to end of the last epoch, with validation; the least "
+        "of the runs. "
         "ms: processor time to predict one image, in batches of 16. MACs: multiply-accumulates per image.",
         f"Machine: {machine()}. Date: {' to '.join(dict.fromkeys((dates[0], dates[-1])))}." if dates else "No results.",
     ]
