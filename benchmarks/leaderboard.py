@@ -6,10 +6,11 @@
 Each row is a plan file, `benchmarks/leaderboard/TRACK/NAME.toml`. To add a row, add a file
 (`benchmarks/leaderboard/README.md`). The data are FILE, with its groups as places, and one split. A budget is in
 processor seconds (`benchmarks/board/budget.py`). Each row is trained with seed 0. The `--finalists` best rows of each
-track and budget, by the validation subset, are trained with `--seeds` seeds.
+table, by the validation subset, are trained with `--seeds` seeds.
 
-Everything is in `--out`, so an interrupted leaderboard goes on when the same command is called again. The tables are
-written after each run: leaderboard.md and leaderboard.html in the folder `--to`, by default `--out`.
+Everything is in `--out`, so an interrupted leaderboard goes on when the same command is called again. What is there is
+not trained again, even if FILE has other contents or marsseg another version: then use another `--out`. The tables are
+written after each run: leaderboard.html into `--out`, leaderboard.md into the folder `--to`, by default `--out`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import sys
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -30,11 +31,18 @@ from board.budget import epochs_within, fewer_epochs, read_seconds
 from board.results import Member, Result, read_member
 from board.rows import MOST_PARAMETERS, SMALL, TRACKS, Row, find_rows
 from board.tables import to_html, to_markdown, tracks_of
-from board.train import Task
+from board.train import OVERRIDES, SETTINGS, Task
 
+import marsseg_core as marsseg
+from marsseg_core.errors import MarssegError
 from marsseg_core.files.atomic import write_bytes
+from marsseg_core.planning.options import SemiOptions
+from marsseg_core.registry.kinds import METHOD
 
 HERE: Final = Path(__file__).parent
+
+# A number of epochs that can be divided into 1 to 10 equal rounds, for a first look at a plan.
+_DIVISIBLE: Final = 2520
 
 
 class RowError(Exception):
@@ -53,19 +61,16 @@ class Leaderboard:
     failed: dict[str, str] = field(default_factory=dict)
 
     def run(self, rows: list[Row], budgets: list[float], seeds: int, finalists: int) -> None:
-        """Train each row with one seed, then the finalists of each track and budget with all seeds."""
+        """Train each row with one seed, then the finalists of each table with all seeds."""
         for budget in budgets:
             self.results[budget] = []
             for row in rows:
                 if str(row) not in self.failed:
                     self._add(row, budget, 1)
-            for track in TRACKS if seeds > 1 else ():
-                best = sorted(
-                    (each for each in self.results[budget] if each.row.track == track),
-                    key=lambda each: -each.validation,
-                )
-                for result in best[:finalists]:
-                    self._add(result.row, budget, seeds)
+            tables = tracks_of({budget: self.results[budget]}) if seeds > 1 else {}
+            best = [sorted(table, key=lambda each: -each.validation)[:finalists] for table in tables.values()]
+            for row in dict.fromkeys(result.row for table in best for result in table):
+                self._add(row, budget, seeds)
 
     def _add(self, row: Row, budget: float, seeds: int) -> None:
         """Train a row with so many seeds, and write the tables."""
@@ -81,24 +86,24 @@ class Leaderboard:
             print(f"{row}: {result.miou:.3f} in {result.minutes:.1f} min, {seeds} run(s)", flush=True)
         tables = tracks_of(self.results)
         write_bytes(self.to / "leaderboard.md", to_markdown(tables, self.failed, self.command).encode())
-        write_bytes(self.to / "leaderboard.html", to_html(tables, self.failed, self.command).encode())
+        write_bytes(self.out / "leaderboard.html", to_html(tables, self.failed, self.command).encode())
 
     def _first(self, row: Row, budget: float) -> tuple[int, Member]:
         """Return the number of epochs that fits the budget, and the run with seed 0 of so many epochs."""
-        seconds = self._folder(row) / "two-epochs.json"
+        seconds, rounds = self._folder(row) / "two-epochs.json", _rounds_of(row)
         if len(read_seconds(seconds)) < 2:
-            print(f"{row}: timing two epochs", flush=True)
-            _process(Task(str(row.plan), self.data, 0, 2, str(seconds)), row)
-        epochs = epochs_within(budget, read_seconds(seconds)[:2])
+            print(f"{row}: timing the first epochs", flush=True)
+            _process(Task(str(row.plan), self.data, 0, max(2, rounds), str(seconds)), row)
+        epochs = epochs_within(budget, read_seconds(seconds)[:2], rounds)
         member = self._member(row, budget, epochs, 0)
         # Epochs may take longer later on, for example when an encoder is not frozen any more.
-        while fewer := fewer_epochs(budget, epochs, member.seconds):
+        while fewer := fewer_epochs(budget, epochs, member.seconds, rounds):
             epochs = fewer
             member = self._member(row, budget, epochs, 0)
         return epochs, member
 
     def _folder(self, row: Row) -> Path:
-        """Return the folder for the runs of a row. After a change of its plan or of the data, it is another one."""
+        """Return the folder for the runs of a row. With another plan or another path of the data, it is another one."""
         digest = blake2b(row.plan.read_bytes() + b"\n" + self.data.encode(), digest_size=4)
         return self.out / str(row) / digest.hexdigest()
 
@@ -120,6 +125,21 @@ class Leaderboard:
         return member
 
 
+def _rounds_of(row: Row) -> int:
+    """Return the number of equal parts of a row's training, after a look at the rules that its plan must keep."""
+    words: Any = SETTINGS | {"data": "synthetic", "epochs": _DIVISIBLE}
+    try:
+        plan = marsseg.plan(row.plan, **words, overrides=OVERRIDES)
+    except MarssegError as error:
+        raise RowError(" ".join(str(error).split())) from error
+    methods = plan.resolved[METHOD]
+    if any(isinstance(method.options, SemiOptions) and method.options.transductive for method in methods):
+        raise RowError("a transductive run learns from the images of the test subset: no row may do this")
+    if any(getattr(method.component, "recorded_runs", ()) for method in methods):
+        raise RowError("labels of finished runs hide the time of their training: no row may use them")
+    return max((method.component.labelling_rounds for method in methods), default=1)
+
+
 def _process(task: Task, row: Row) -> None:
     """Do a task in a process of its own, whose output goes to a log."""
     log = Path(task.seconds).with_suffix(".log")
@@ -131,6 +151,16 @@ def _process(task: Task, row: Row) -> None:
     if code:
         last = log.read_text().strip().splitlines()[-1:] or [f"exit code {code}"]
         raise RowError(f"{last[0]} (the log of {row}: {log.name})")
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return the command that the tables show: this one, without the folders that it writes."""
+    words = ["python", "benchmarks/leaderboard.py", options.file.name, "--budget", *(f"{b:g}" for b in options.budget)]
+    words += ["--seeds", str(options.seeds), "--finalists", str(options.finalists)]
+    words += ["--track", *options.track] if options.track != list(TRACKS) else []
+    words += ["--only", *options.only] if options.only else []
+    words += ["--limit", str(options.limit)] if options.limit else []
+    return shlex.join(words)
 
 
 def main() -> None:
@@ -150,12 +180,9 @@ def main() -> None:
     if not rows:
         parser.error("no plan file fits --track and --only")
     data = f"npz:path={options.file.resolve()}" + (f":limit={options.limit}" if options.limit else "")
-    budgets = " ".join(f"{budget:g}" for budget in options.budget)
-    command = f"python benchmarks/leaderboard.py {shlex.quote(options.file.name)} --budget {budgets}"
-    command += f" --limit {options.limit}" if options.limit else ""
-    board = Leaderboard(data, options.out, options.to or options.out, command)
+    board = Leaderboard(data, options.out, options.to or options.out, _command(options))
     board.run(rows, options.budget, options.seeds, options.finalists)
-    print(f"Tables: {board.to / 'leaderboard.md'} and {board.to / 'leaderboard.html'}")
+    print(f"Tables: {board.to / 'leaderboard.md'} and {board.out / 'leaderboard.html'}")
     sys.exit(1 if board.failed else 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import tomllib
+from importlib import resources
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,10 @@ import pytest
 from helpers.paths import REPOSITORY
 
 import marsseg_core as marsseg
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_plugins import recipes
 
+FINISHED = REPOSITORY / "tests" / "frozen" / "finished"
 BENCHMARKS = REPOSITORY / "benchmarks"
 PLANS = sorted((BENCHMARKS / "leaderboard").glob("*/*.toml"))
 
@@ -56,12 +60,30 @@ def test_a_plan_can_be_run_and_leaves_the_rest_to_the_leaderboard(path, board):
     assert document["summary"]
     assert not document.keys() & {"data", "split", "cleaning"}
     assert not document.get("training", {}).keys() & {"seed", "epochs"}
-    words = board.train.SETTINGS | {"data": "synthetic", "seed": 2, "epochs": 5}
+    words = board.train.SETTINGS | {"data": "synthetic", "seed": 2, "epochs": 6}
     plan = marsseg.plan(path, **words, overrides=board.train.OVERRIDES)
-    assert (plan.training.epochs, plan.split.seed) == (5, 0)
+    assert (plan.training.epochs, plan.split.seed) == (6, 0)
+
+
+RECIPES = [path for path in PLANS if path.read_text(encoding="utf-8").startswith('summary = "The recipe ')]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_row_that_names_a_recipe_is_that_recipe(path, board):
+    row = board.rows.Row(path.parent.name, path)
+    name = tomllib.loads(path.read_text(encoding="utf-8"))["summary"].split()[2].strip(":")
+    recipe = tomllib.loads((resources.files(recipes) / f"{name}.toml").read_text(encoding="utf-8"))
+    del recipe["summary"], recipe["training"]["epochs"]
+    assert row.without_method == recipe
 
 
 class TestTheBudget:
+    def test_gives_a_multiple_of_the_rounds(self, board):
+        assert board.budget.epochs_within(100, [30.0, 40.0], rounds=3) == 6
+        assert board.budget.epochs_within(5, [30.0, 40.0], rounds=3) == 3
+        assert board.budget.fewer_epochs(100, 12, 150.0, rounds=3) == 6
+        assert board.budget.fewer_epochs(100, 3, 150.0, rounds=3) is None
+
     def test_gives_the_number_of_epochs(self, board):
         assert board.budget.epochs_within(100, [30.0, 40.0]) == 8  # 30 + 7 · 10
         assert board.budget.epochs_within(5, [30.0, 40.0]) == 1
@@ -123,6 +145,22 @@ class TestTheTables:
             ("scratch", 300.0): ["large", "poor"],
             ("small", 300.0): ["x", "poor"],
         }
+
+    def test_compare_images_without_labels_with_the_same_plan_without_them(self, board, result, tmp_path):
+        plans = {
+            "unlabelled/fixmatch": 'summary = "x"\narch = "unet"\nsemi = "fixmatch"',
+            "scratch/twin": 'arch = "unet"',
+            "scratch/other": 'arch = "dense"',
+        }
+        rows = []
+        for name, text in plans.items():
+            track, _, stem = name.partition("/")
+            plan = tmp_path / f"{stem}.toml"
+            plan.write_text(text)
+            members = result(name, GOOD, parameters=600_000).members
+            rows.append(board.results.Result(board.rows.Row(track, plan), members))
+        tables = board.tables.tracks_of({300.0: rows})
+        assert {str(each.row) for each in tables["unlabelled", 300.0]} == {"unlabelled/fixmatch", "scratch/twin"}
 
     def test_are_written_as_markdown_and_html(self, board, result):
         tables = board.tables.tracks_of({300.0: [result("scratch/unet", GOOD, POOR)], 20.0: []})
@@ -190,6 +228,27 @@ class TestARun:
             ("best", 10, 2),
         ]
 
+    def test_counts_the_guests_of_a_table_among_its_finalists(self, trained, run):
+        results = run("scratch/best", "small/x", seeds=2).results[100.0]  # best is also in the table `small`
+        assert {str(each.row): len(each.members) for each in results} == {"scratch/best": 2, "small/x": 1}
+
+    @pytest.mark.parametrize(
+        ("method", "message"),
+        [
+            ('name = "fixmatch"\ntransductive = true', "a transductive run learns from the images of the test subset"),
+            (f'name = "pseudo"\nruns = ["{FINISHED}"]', "labels of finished runs hide the time of their training"),
+        ],
+    )
+    def test_refuses_rows_whose_scores_could_not_be_compared(self, trained, run, tmp_path, method, message):
+        (tmp_path / "x.toml").write_text(f"[semi]\n{method}")
+        assert message in run("unlabelled/x").failed["unlabelled/x"]
+        assert not trained
+
+    def test_trains_whole_rounds(self, trained, run, tmp_path):
+        (tmp_path / "x.toml").write_text('semi = "pseudo:runs=none:rounds=3"')
+        run("unlabelled/x")
+        assert trained == [("x", 3, "timing"), ("x", 9, 0)]
+
     def test_takes_fewer_epochs_where_they_take_longer_later(self, trained, run):
         (each,) = run("scratch/slow").results[100.0]
         assert trained == [("slow", 2, "timing"), ("slow", 10, 0), ("slow", 5, 0)]
@@ -216,4 +275,21 @@ class TestARun:
         }
         assert [each.row.name for each in leaderboard.results[100.0]] == ["unet"]
         assert "scratch/unet" in (tmp_path / "leaderboard.md").read_text()
-        assert "no such loss" in (tmp_path / "leaderboard.html").read_text()
+        assert "no such loss" in (tmp_path / "out" / "leaderboard.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_row_is_trained_and_measured_on_the_test_subset(board, tmp_path):
+    plan = tmp_path / "scratch" / "tiny.toml"
+    plan.parent.mkdir()
+    plan.write_text('summary = "tiny"\narch = "unet:width=0.0625"\n[training]\nbatch = 8')
+    row = board.rows.Row("scratch", plan)
+    leaderboard = board.main.Leaderboard("synthetic:count=40", tmp_path / "out", tmp_path / "to", "command")
+    leaderboard.run([row], [1.0], 1, 1)
+    assert not leaderboard.failed
+    ((result,),) = leaderboard.results.values()
+    folder = RunFolder.open(next((tmp_path / "out").glob("scratch/tiny/*/1s/*/seed-0")))
+    metrics = folder.read_metrics()
+    assert result.miou == pytest.approx(metrics["subsets"]["test"]["miou"])
+    assert (result.epochs, result.validation) == (metrics["epochs"], metrics["subsets"]["validation"]["miou"])
+    assert "scratch/tiny" in (tmp_path / "to" / "leaderboard.md").read_text()

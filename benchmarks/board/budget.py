@@ -27,15 +27,23 @@ def read_seconds(path: Path) -> list[float]:
     return list(json.loads(path.read_text())) if path.is_file() else []
 
 
-def epochs_within(budget: float, first_two: list[float]) -> int:
-    """Return how many epochs a budget allows, at least 1; `first_two` are the seconds at the end of two epochs."""
+def epochs_within(budget: float, first_two: list[float], rounds: int = 1) -> int:
+    """Return how many epochs a budget allows, at least one for each round.
+
+    `first_two` are the seconds at the end of two epochs. The number is a multiple of `rounds`, the equal parts of the
+    training.
+    """
     first, second = first_two
     each = max(second - first, 0.01)
-    return max(1, 1 + int((budget - first) // each))
+    return _in_rounds(1 + int((budget - first) // each), rounds)
 
 
-def fewer_epochs(budget: float, epochs: int, seconds: float) -> int | None:
+def fewer_epochs(budget: float, epochs: int, seconds: float, rounds: int = 1) -> int | None:
     """Return a smaller number of epochs for a training that took too long; None if it was within its budget."""
-    if seconds <= budget * (1 + TOLERANCE) or epochs == 1:
+    if seconds <= budget * (1 + TOLERANCE) or epochs == rounds:
         return None
-    return max(1, min(epochs - 1, int(epochs * budget / seconds)))
+    return _in_rounds(min(epochs - 1, int(epochs * budget / seconds)), rounds)
+
+
+def _in_rounds(epochs: int, rounds: int) -> int:
+    return max(rounds, epochs - epochs % rounds)

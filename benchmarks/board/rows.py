@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 MOST_PARAMETERS: Final = 500_000
 """Hold the limit of the track `small`."""
@@ -13,13 +14,15 @@ MOST_PARAMETERS: Final = 500_000
 TRACKS: Final = {
     "scratch": "From scratch: labelled images only, random initial weights.",
     "pretrained": "Pretrained: initial weights from other images.",
-    "unlabelled": "With the data's images without labels.",
+    "unlabelled": "With the data's images without labels; for comparison, the same plans of `scratch`.",
     "small": f"At most {MOST_PARAMETERS:,} parameters, labelled images only, random initial weights.",
 }
 
-# The track whose rows are also compared in `small`, if they are small enough.
+# The track whose rows are also compared in `small`, if they are small enough, and in `unlabelled`, if a row there is
+# the same plan with a method.
 SCRATCH: Final = "scratch"
 SMALL: Final = "small"
+UNLABELLED: Final = "unlabelled"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,17 @@ class Row:
     def name(self) -> str:
         """Return the name of the plan file, without its suffix."""
         return self.plan.stem
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return the plan as it was written, without its summary."""
+        document = tomllib.loads(self.plan.read_text(encoding="utf-8"))
+        return {key: value for key, value in document.items() if key != "summary"}
+
+    @property
+    def without_method(self) -> dict[str, Any]:
+        """Return the plan as it was written, without its summary and its semi-supervised method."""
+        return {key: value for key, value in self.document.items() if key not in ("semi", "unlabelled")}
 
     def __str__(self) -> str:
         return f"{self.track}/{self.name}"

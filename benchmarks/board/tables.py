@@ -12,24 +12,32 @@ from marsseg_core.figures.page import render_template
 
 from .budget import TOLERANCE
 from .results import Result
-from .rows import MOST_PARAMETERS, SCRATCH, SMALL, TRACKS
+from .rows import MOST_PARAMETERS, SCRATCH, SMALL, TRACKS, UNLABELLED
 
 Tables = Mapping[tuple[str, float], Sequence[Result]]  # by track and budget in seconds
 
 
 def tracks_of(results: Mapping[float, Sequence[Result]]) -> dict[tuple[str, float], list[Result]]:
-    """Sort the results of each budget into tracks, the best first. Small rows of `scratch` are also in `small`."""
+    """Sort the results of each budget into tracks, the best first.
+
+    Rows of `scratch` are also in `small`, if they are small enough, and in `unlabelled`, if a row there is the same
+    plan with a semi-supervised method.
+    """
     tables: dict[tuple[str, float], list[Result]] = {}
     for track in TRACKS:
         for budget, all_results in results.items():
-            chosen = [each for each in all_results if track == each.row.track or (track == SMALL and _is_small(each))]
-            if chosen:
-                tables[track, budget] = sorted(chosen, key=lambda each: -each.miou)
+            own = [each for each in all_results if each.row.track == track]
+            guests = [each for each in all_results if each.row.track == SCRATCH and _is_guest(each, track, own)]
+            if own or guests:
+                tables[track, budget] = sorted(own + guests, key=lambda each: -each.miou)
     return tables
 
 
-def _is_small(result: Result) -> bool:
-    return result.row.track == SCRATCH and result.measured["parameters"] <= MOST_PARAMETERS
+def _is_guest(result: Result, track: str, own: Sequence[Result]) -> bool:
+    """Return whether a row of `scratch` is also in the table of another track."""
+    if track == SMALL:
+        return int(result.measured["parameters"]) <= MOST_PARAMETERS
+    return track == UNLABELLED and any(each.row.without_method == result.row.document for each in own)
 
 
 def columns(results: Sequence[Result]) -> list[str]:
