@@ -46,9 +46,10 @@ class ApplicationEncoder(Encoder):
     """Use a network of `keras.applications`, without its classifier, as an encoder.
 
     Images are scaled as the published weights need it. If the scaling is the same for all channels, images of any
-    number of channels are scaled by it. If it is not, a grey image is repeated three times: each channel has its own
-    scaling, and then the padding with zeros, so that a kernel of one channel could not compute the same. Images of
-    other numbers of channels are scaled by the means of the three values.
+    number of channels are scaled by it. If it is not, a grey image is repeated three times. A kernel of one channel
+    could not compute the same where the first convolution pads the scaled images with zeros, which stand for another
+    grey in each channel. Where it does not pad, `published` can put the scaling of each channel into the weights, so
+    that one scaling is left. Images of other numbers of channels are scaled by the means of the three values.
 
     Networks learn with a momentum of 0.9: the published ones are up to 0.999, too slow for the few steps of a training
     on few images.
@@ -87,12 +88,17 @@ class ApplicationEncoder(Encoder):
             with redirect_stdout(sys.stderr):  # Keras shows there how far the download is
                 network = self._network(size, name)
         except Exception as cause:
-            file = self.application.file
-            cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+            file, cache = self.application.file, _keras_cache()
+            copy = f"Copy {file} to {cache} from a computer that has it"
+            if cache is None:
+                copy = (
+                    "Let the variable KERAS_HOME name a folder that can be written, and copy "
+                    f"{file} to the folder models in it"
+                )
             raise RequestError(
                 f"Keras could not get the file of the weights, {file}: {(str(cause) or repr(cause)).splitlines()[0]}",
                 where=f"weights={name}",
-                hint=f"Copy {file} to {cache} from a computer that has it, or pass another file with weights=FILE.",
+                hint=f"{copy}, or pass another file with weights=FILE.",
             ) from cause
         return Rebuilding(network, keras.Input((*size, 3)), EncoderSpec(prefix="")).values()
 
@@ -112,3 +118,13 @@ class ApplicationEncoder(Encoder):
         if images.shape[-1] == 1 and not is_uniform:
             images = layers.Concatenate(name=f"{prefix}repeat")([images] * 3)
         return scaled_images(images, mean, deviation, f"{prefix}scale")
+
+
+def _keras_cache() -> Path | None:
+    """Return the folder in which Keras keeps weights; None if it uses a temporary one, as it cannot write there.
+
+    Keras has no public function that tells it.
+    """
+    given = os.environ.get("KERAS_HOME")
+    folders = [Path.home(), Path.home() / ".keras"] if given is None else [Path(given).expanduser()]
+    return folders[-1] / "models" if all(os.access(folder, os.W_OK) for folder in folders) else None

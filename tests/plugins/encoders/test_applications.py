@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from urllib.error import URLError
 
 import keras
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from keras import layers
 from keras.applications.imagenet_utils import preprocess_input
+from keras.src.applications.convnext import ConvNeXt
 
 from marsseg_core.components.specs import EncoderSpec
 from marsseg_core.errors import RequestError
 from marsseg_core.networks.cost import cost_of
 from marsseg_core.networks.fast import fast_network
+from marsseg_core.networks.pretrained import copy_to_encoder
 from marsseg_core.testing import EncoderContract
 from marsseg_core.testing.components import ComponentContract
 from marsseg_plugins.encoders.convnext_tiny import ConvNeXtTiny
@@ -179,6 +182,30 @@ def test_published_weights_come_from_the_file_that_keras_downloads(tmp_path, mon
     same(outputs(fast, images(1)), maps)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_convnext_has_the_scaling_of_each_channel_in_its_first_convolution(channels, monkeypatch):
+    """So a grey image needs one kernel and counts as three equal channels. Keras' own network has few blocks here."""
+    application = ConvNeXt(
+        [1] * 4,
+        [8, 8, 16, 16],
+        name="convnext_tiny",
+        include_top=False,
+        include_preprocessing=False,
+        weights=None,
+        input_shape=(32, 64, 3),
+    )
+    random_weights(application)
+    monkeypatch.setattr(ConvNeXtTiny, "_network", lambda *_: application)
+    monkeypatch.setattr(ConvNeXtTiny, "application", replace(ConvNeXtTiny().application, levels={}))
+    inputs = keras.Input((32, 64, channels))
+    network = keras.Model(inputs, ConvNeXtTiny().build(inputs, EncoderSpec()))
+    copy_to_encoder(ConvNeXtTiny().published("imagenet"), network, "imagenet")
+    assert network.get_layer("encoder_stem_conv").kernel.shape == (4, 4, channels, 8)
+    batch = images(channels)
+    colours = np.broadcast_to(255 * batch, (2, 32, 64, 3)).copy()
+    same(outputs(network, batch), {32: outputs(application, preprocess_input(colours, mode="torch"))})
+
+
 @pytest.mark.parametrize(("channels", "kernel"), [(1, 3), (3, 3), (5, 5)])
 def test_channels_with_their_own_scaling(channels, kernel):
     encoder = EfficientNetV2B0()
@@ -208,6 +235,24 @@ def test_a_failed_download_says_how_to_bring_the_file(monkeypatch, tmp_path, cap
         f"Copy {file} to {tmp_path / 'models'} from a computer that has it, or pass another file with weights=FILE."
     )
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("variable", ["KERAS_HOME", "HOME"])
+def test_where_keras_cannot_write_the_file_goes_to_another_folder(variable, monkeypatch, tmp_path):
+    """Keras then uses a temporary one, which others can write, too."""
+
+    def fail(*_):
+        raise OSError("no route")
+
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path / "gone"))
+    monkeypatch.setattr(MobileNetV3, "_network", fail)
+    with pytest.raises(RequestError) as error:
+        SMALL.published("imagenet")
+    assert error.value.hint == (
+        "Let the variable KERAS_HOME name a folder that can be written, and copy "
+        f"{SMALL.application.file} to the folder models in it, or pass another file with weights=FILE."
+    )
 
 
 def test_the_scale_of_a_layer_is_loaded_in_safe_mode():
