@@ -1,7 +1,7 @@
 """Make batches of images without labels, each in a weak and a strong view, beside the batches with labels.
 
 Every random draw depends only on (seed, epoch, image), as for the images with labels. Which image is the next one of a
-batch, from which a box may come, depends on (seed, epoch).
+batch, from which a box may come, depends on the order of the epoch, drawn by (seed, epoch), and on the size of a batch.
 """
 
 from __future__ import annotations
