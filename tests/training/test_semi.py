@@ -315,6 +315,28 @@ def test_a_run_that_learned_the_test_images_must_not_label(whole_and_killed, met
         labelled_by(whole, other, method)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"semi": "pseudo:keep=0.8:runs={run}", "loss": "ssce,distill:runs={run}"},
+        {
+            "semi": "pseudo:soft=true:runs={run}",
+            "arch": "refine:run={run}",
+            "set": [f"arch.refine.inner={WORDS['arch']}"],
+        },
+    ],
+    ids=["hard labels and distill", "soft labels and refine"],
+)
+def test_a_killed_run_that_uses_a_finished_one_ends_like_one_that_was_never_stopped(whole_and_killed, words, tmp_path):
+    texts = {name: text.format(run=whole_and_killed[0].path) for name, text in words.items() if name != "set"}
+    whole = whole_and_copies(tmp_path, **texts, overrides=words.get("set", ()))
+    killed = RunFolder(tmp_path / "on_epoch_end-0")
+    assert stored_labels(killed).ndim == (4 if "soft" in words["semi"] else 3)
+    assert whole.history[0]["semi_share"] > 0
+    assert_same_outcome(marsseg.resume(killed.path), whole)
+
+
 def test_the_network_that_labels_must_be_that_of_the_plan(whole_and_killed, tmp_path):
     whole, _ = whole_and_killed
     folder = RunFolder(shutil.copytree(whole.path, tmp_path / "copy"))
