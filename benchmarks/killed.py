@@ -1,10 +1,14 @@
 """Compare a training that is killed and resumed many times with the same training without interruption.
 
-    python benchmarks/killed.py [--kills 10] [--epochs 30] [--data FILE.npz --limit 96] [--seed 0]
+    python benchmarks/killed.py [--kills 10] [--epochs 30] [--data FILE.npz --limit 96] [--seed 0] [-- OPTION …]
+    python benchmarks/killed.py --kills 3 --epochs 6 -- --semi fixmatch --unlabelled synthetic:first=96:count=96
+    python benchmarks/killed.py --kills 3 --epochs 6 -- --encoder efficientnet_lite0:freeze=2
 
 Each kill is a SIGKILL at a random time after the start. A last kill comes after the scores were written; then
 `marsseg report` completes the run. At the end, these are compared value by value for both runs: the history (except the
 seconds), the weights in the checkpoint, the weights of the best network, and the scores.
+
+What follows `--` are further options of `marsseg run`, which are added to those of this file, or take their place.
 """
 
 import argparse
@@ -26,15 +30,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 MARSSEG = [sys.executable, "-m", "marsseg_core"]
 COMMAND = [*MARSSEG, "run"]
-PLAN = [
-    *("--arch", "unet:width=0.125", "--bottleneck", "transformer:layers=1:heads=2:dropout=0.3"),
-    *("--loss", "wssce,dice,boundary:weight=0.01", "--weighting", "uncertainty"),
-    *("--augment", "hflip,rockmix", "--schedule", "plateau:patience=2", "--set", "training.averaging=ema"),
-]
+PLAN = {
+    "--arch": "unet:width=0.125",
+    "--bottleneck": "transformer:layers=1:heads=2:dropout=0.3",
+    "--loss": "wssce,dice,boundary:weight=0.01",
+    "--weighting": "uncertainty",
+    "--augment": "hflip,rockmix",
+    "--schedule": "plateau:patience=2",
+}
 
 
 def train(words):
-    subprocess.run([*COMMAND, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ended = subprocess.run([*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    if ended.returncode:
+        sys.exit(ended.stderr.decode(errors="replace"))
 
 
 def files_of(run):
@@ -75,6 +84,7 @@ def main():
     parser.add_argument("--data", default="synthetic")
     parser.add_argument("--limit", type=int, default=96)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("more", nargs="*", metavar="OPTION", help="further options of `marsseg run`, after --")
     options = parser.parse_args()
     draw = random.Random(options.seed)
     if options.data == "synthetic":
@@ -83,7 +93,8 @@ def main():
         data = ["--data", options.data, "--set", f"data.npz.limit={options.limit}"]
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
-        plan = [*PLAN, *data, "--epochs", str(options.epochs)]
+        plan = [word for option, value in PLAN.items() if option not in options.more for word in (option, value)]
+        plan += ["--set", "training.averaging=ema", *data, "--epochs", str(options.epochs), *options.more]
         start = time.monotonic()
         train([*plan, "--out", str(whole)])
         seconds = time.monotonic() - start
