@@ -30,18 +30,20 @@ FENCED = re.compile(r"(?:^<!-- (.*?) -->\n)?^```(\w*)\n(.*?)^```", re.MULTILINE 
 TEXTS = {page.relative_to(REPOSITORY).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 # (page, what marks it, language, text): `quick` commands are executed, Python marked `not run: REASON` is not.
 BLOCKS = [(page, *found) for page, whole in TEXTS.items() for found in FENCED.findall(whole)]
+# A command, after the variables that it is given.
+COMMAND = r"(?:[A-Z_]+=\S+ )*marsseg (.*)"
 COMMANDS = [
-    (page, shlex.split(line, comments=True)[1:])
+    (page, shlex.split(found[1], comments=True))
     for page, mark, language, text in BLOCKS
     if language == "sh"
     for line in text.splitlines()
-    if line.startswith("marsseg ")
+    if (found := re.fullmatch(COMMAND, line))
 ]
 # Indented ones name files and plugins that are not there.
 INDENTED = [
-    (page, shlex.split(line, comments=True)[1:])
+    (page, shlex.split(words, comments=True))
     for page, whole in TEXTS.items()
-    for line in re.findall(r"^    (marsseg .*)$", FENCED.sub("", whole), re.MULTILINE)
+    for words in re.findall(rf"^    {COMMAND}$", FENCED.sub("", whole), re.MULTILINE)
 ]
 
 
