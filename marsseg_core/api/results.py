@@ -16,6 +16,7 @@ from ..planning.arguments import flag_of, path_of, text_of, texts_of
 from ..planning.python_components import given_components
 from ..registry import kinds
 from ..registry.session import open_session
+from ..runs.transductive import transductive_sentence
 from .callers import told_in_python
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ def evaluate(
         decoding=text_of(decoding, "decoding"),
         engine=find_engine(text_of(engine, "engine"), session.catalog),
     )
+    if score.transductive:
+        _logger.warning(transductive_sentence(score.run))
     return score.confusion
 
 

@@ -175,6 +175,8 @@ def _print_results(sweep: Sweep, summary: Summary, ablation: Ablation) -> None:
         _print(combinations_table(ablation))
     print_text()
     print_text(f"{sweep.folder.path}: {summary.text}")
+    if ablation.note:
+        print_text(ablation.note)
     print_text(f"All results, as a page and as tables: {sweep.folder.results('.*')}")
 
 

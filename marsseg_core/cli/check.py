@@ -33,6 +33,7 @@ def check(
     open_pack(file)  # a damaged file is an error before Keras is loaded
     load_keras()
     from ..packs.check import check_pack
+    from ..runs.transductive import transductive_sentence
 
     checked = check_pack(file, open_session())
     description, pairs = checked.pack.description, zip(checked.repeated, checked.tolerances, strict=True)
@@ -45,6 +46,7 @@ def check(
             "needs": run["needs"],
             "scores": run["scores"],
         }
+        | ({"transductive": True} if run.get("transductive") else {})
         for run, (found, allowed) in zip(description["runs"], pairs, strict=True)
     ]
     if json:
@@ -65,6 +67,8 @@ def check(
     numbers = (f"{HEADLINE} test", "difference", "allowed", "same labels")
     print_table(("run", *numbers, "needs"), rows, right=numbers)
     print_text()
+    if note := transductive_sentence(", ".join(each["name"] for each in results if "transductive" in each)):
+        print_text(note)
     print_text(f"classes: {', '.join(each['name'] for each in description['classes'])}")
     print_text(f"data: {description['data']['source']}, fingerprint {description['data']['fingerprint']}")
     print_text(f"{file}: as it was made. SHA-256 {checked.pack.sha256}")

@@ -119,6 +119,7 @@ def evaluate(
             | ({"tta": True} if score.tta else {})
             | ({} if score.trained is None else {"training_images": score.trained.count})
             | ({"other_masks": True} if score.other_masks else {})
+            | ({"transductive": True} if score.transductive else {})
             | ({} if score.intervals is None else {"interval": score.intervals.to_json()})
             for score in scores
         ]
@@ -128,15 +129,15 @@ def evaluate(
 
 
 def _print_scores(scores: list[Score]) -> None:
-    from ..inference.score_tables import origin_of, scores_table
+    from ..inference.score_tables import notes_below, scores_table
 
     table = scores_table(scores)
     print_table(table.headers, table.rows, right=table.right)
     if len(scores) == 1:
         _print_matrix(scores[0])
     print_text()
-    for score in scores:
-        print_text(origin_of(score))
+    for line in notes_below(scores):
+        print_text(line)
 
 
 def _print_matrix(score: Score) -> None:

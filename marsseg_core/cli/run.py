@@ -201,6 +201,8 @@ def _print_result(result: Run) -> None:
     if plain := result.metrics.get("argmax"):
         without = ", ".join(f"{subset} {HEADLINE} {_score(scores[HEADLINE])}" for subset, scores in plain.items())
         print_text(f"Decoding: {result.decoding.describe(result.data.class_names)} (with argmax: {without})")
+    if result.note:
+        print_text(result.note)
     if result.interrupted:
         say("Interrupted: the best network so far is stored; the test subset was not scored.")
         _say_how_to_resume(result)

@@ -108,3 +108,5 @@ def _print_series(series: Series, table: MetricTable) -> None:
     finished, planned = len(series.finished), len(series.planned)
     of_planned = "" if finished == planned else f" of {planned}"
     print_text(f"{series.path}: mean ± sample standard deviation over {finished}{of_planned} {series.kind}")
+    if series.note:
+        print_text(series.note)

@@ -166,6 +166,8 @@ def _finish(sweep: Sweep, summary: Summary, json: bool) -> None:
 
 
 def _print_summary(sweep: Sweep, summary: Summary) -> None:
+    from ..sweeps.summary import transductive_trials
+
     names = dict.fromkeys(name for trial in summary.trials for name in trial.settings)
     best = summary.ranked[: max(10, sweep.request.options.report)]
     rows = [
@@ -181,6 +183,8 @@ def _print_summary(sweep: Sweep, summary: Summary) -> None:
     print_table(headers, rows, right=headers[1:3])
     print_text()
     print_text(f"{sweep.folder.path}: {summary.text}")
+    if note := transductive_trials(best):
+        print_text(note)
     if summary.ranked:
         print_text(f"The best plan, to run again: marsseg run --plan {sweep.folder.best}")
     if summary.status == "running":

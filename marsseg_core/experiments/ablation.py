@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from ..runs.records import Record
+from ..runs.transductive import transductive_sentence
 from .comparison import CONFIDENCE, Difference, difference, half_width, score_called
 from .summary import Spread
 
@@ -64,6 +65,8 @@ class Effect:
         baseline_score: The mean score with the baseline, over the pairs.
         incomplete: The number of combinations of the other settings that have a pair, but not with each of these seeds.
             They are left out.
+        transductive: Whether runs of the choice or of the baseline learned from images of their validation and test
+            subsets, without their labels.
     """
 
     setting: str
@@ -74,6 +77,7 @@ class Effect:
     score: float | None = None
     baseline_score: float | None = None
     incomplete: int = 0
+    transductive: bool = False
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
@@ -104,6 +108,7 @@ class Effect:
             "seeds": dict(self.by_seed),
             "others": list(self.by_others),
             "incomplete": self.incomplete,
+            **({"transductive": True} if self.transductive else {}),
         }
 
 
@@ -116,11 +121,13 @@ class CombinationScore:
         values: The scores of the runs.
         difference: The difference to the baseline combination over pairs of runs with the same seed; None for the
             baseline combination itself, or if it has no run.
+        transductive: Whether the runs learned from images of their validation and test subsets, without their labels.
     """
 
     settings: Mapping[str, str]
     values: tuple[float, ...]
     difference: Difference | None
+    transductive: bool = False
 
     @property
     def spread(self) -> Spread:
@@ -134,6 +141,7 @@ class CombinationScore:
             **self.spread.to_json(),
             "values": list(self.values),
             "difference": self.difference and self.difference.to_json(),
+            **({"transductive": True} if self.transductive else {}),
         }
 
 
@@ -163,6 +171,12 @@ class Ablation:
     def baseline(self) -> Mapping[str, str]:
         """Return the baseline choice of each setting."""
         return {factor.name: factor.baseline for factor in self.factors}
+
+    @property
+    def note(self) -> str:
+        """Return what must be said with the tables: which rows are of transductive runs. Empty if none is."""
+        rows = [effect.transductive for effect in self.effects] + [each.transductive for each in self.combinations]
+        return transductive_sentence("rows with yes in the column of this name" if any(rows) else "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the results as they are written to ablation.json."""
@@ -221,6 +235,7 @@ def _effect(runs: Sequence[AblationRun], factor: Factor, choice: str, by: str, s
         score,
         baseline_score,
         incomplete=len(pairs) - len(complete),
+        transductive=any(run.record.transductive for side in sides for run in side),
     )
 
 
@@ -276,5 +291,6 @@ def _combinations(
             same = _scored_on(records[0], subset)
             comparable = [record for record in groups[baseline] if _scored_on(record, subset) == same]
             paired = difference(records, comparable, by, subset)
-        combinations.append(CombinationScore(dict(key), values, paired))
+        transductive = any(record.transductive for record in records)
+        combinations.append(CombinationScore(dict(key), values, paired, transductive))
     return tuple(combinations)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from ..registry.parameters import to_text
 from .ablation import Ablation, CombinationScore, Effect
 from .differing import ABSENT
 from .text_table import TextTable
@@ -41,7 +43,7 @@ def effects_table(ablation: Ablation) -> TextTable:
     if any(spans):
         headers = (*headers, "by combination")
         rows = [(*row, span) for row, span in zip(rows, spans, strict=True)]
-    return TextTable(headers, tuple(rows), headers[3:6])
+    return _with_transductive(TextTable(headers, tuple(rows), headers[3:6]), ablation.effects)
 
 
 def combinations_table(ablation: Ablation) -> TextTable:
@@ -59,7 +61,15 @@ def combinations_table(ablation: Ablation) -> TextTable:
         )
         for each in ranked
     ]
-    return TextTable(headers, tuple(rows), headers[-4:-1])
+    return _with_transductive(TextTable(headers, tuple(rows), headers[-4:-1]), ranked)
+
+
+def _with_transductive(table: TextTable, of_rows: Sequence[Effect | CombinationScore]) -> TextTable:
+    """Return the table with a column that says which rows are of transductive runs; as it is if none is."""
+    if not any(each.transductive for each in of_rows):
+        return table
+    rows = tuple((*row, "yes" if each.transductive else "") for row, each in zip(table.rows, of_rows, strict=True))
+    return replace(table, headers=(*table.headers, "transductive"), rows=rows)
 
 
 def interval_text(effect: Effect) -> str:
@@ -77,12 +87,15 @@ def effects_csv(ablations: Iterable[Ablation]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = ("setting", "choice", "baseline", "score", "baseline_score", "effect", "low", "high")
-    writer.writerow(["subset", "metric", *names, "seeds", "combinations", "incomplete"])
+    ablations = [*ablations]
+    more = ["transductive"] if any(effect.transductive for each in ablations for effect in each.effects) else []
+    writer.writerow(["subset", "metric", *names, "seeds", "combinations", "incomplete", *more])
     for ablation in ablations:
         for effect in ablation.effects:
             values = effect.to_json()
             counts = [len(effect.by_seed), len(effect.by_others), effect.incomplete]
-            writer.writerow([ablation.subset, ablation.by, *(values[name] for name in names), *counts])
+            last = [to_text(effect.transductive) for _ in more]
+            writer.writerow([ablation.subset, ablation.by, *(values[name] for name in names), *counts, *last])
     return text.getvalue()
 
 

@@ -15,6 +15,7 @@ from ..files.waiting import waiting
 from ..planning.metrics import metric_table
 from ..registry.kinds import PLAN_KINDS
 from ..runs.records import FOLD, SEED, Record, RecordedSplit, find_runs, read_record
+from ..runs.transductive import transductive_sentence
 from .comparison import deviation, letters
 from .curves import History, curves_of, rounded
 from .differing import differing_names
@@ -35,6 +36,7 @@ class Board:
         columns: the settings that differ and that the table shows
         scored_on: what each letter of the runs' "scored_on" stands for; empty if all runs are scored on the same images
         unreadable: the runs that could not be read, with the reason
+        note: what must be said with the scores: which runs are transductive; empty if none is
     """
 
     folder: Path
@@ -42,6 +44,7 @@ class Board:
     columns: tuple[str, ...]
     scored_on: tuple[tuple[str, str], ...]
     unreadable: tuple[tuple[Path, str], ...]
+    note: str
 
 
 @waiting("Reading the runs")
@@ -61,7 +64,9 @@ def read_board(folder: Path) -> Board:
     common = _common(settings)
     letter_of, scored_on = _scored_on(found)
     runs = tuple(_run(folder, *each, common, letter) for each, letter in zip(records, letter_of, strict=True))
-    return Board(folder, runs, _columns(settings), scored_on, tuple(unreadable))
+    transductive = [run["name"] for run, record in zip(runs, found, strict=True) if record.transductive]
+    note = transductive_sentence(", ".join(transductive))
+    return Board(folder, runs, _columns(settings), scored_on, tuple(unreadable), note)
 
 
 def _columns(settings: Sequence[Mapping[str, str]]) -> tuple[str, ...]:

@@ -87,8 +87,7 @@ class RunGroup:
     @property
     def transductive(self) -> bool:
         """Return whether the runs learned from images of their validation and test subsets, without the labels."""
-        keys = (name for name in self.settings if name.startswith("semi.") and name.endswith(".transductive"))
-        return any(self.settings[key] == "true" for key in keys)
+        return self.runs[0].transductive
 
     @property
     def decoding(self) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from ..conventions import HEADLINE
 from ..planning.metrics import metric_table
+from ..runs.transductive import transductive_sentence
 from .comparison import Comparison, Difference, mean_interval
 from .summary import Spread
 from .text_table import TextTable
@@ -101,13 +102,7 @@ def left_out_tables(comparison: Comparison) -> Sequence[TextTable]:
 
 def transductive_note(comparison: Comparison) -> str:
     """Return what is to be said of transductive groups; an empty text where there is none."""
-    labels = [group.label for group in comparison.groups if group.transductive]
-    if not labels:
-        return ""
-    return (
-        f"Transductive: {', '.join(labels)}. These runs learned from images of the test subset, without their labels; "
-        "their scores do not hold for new images."
-    )
+    return transductive_sentence(", ".join(group.label for group in comparison.groups if group.transductive))
 
 
 def pairs_note(comparison: Comparison) -> str:

@@ -16,6 +16,7 @@ from ..messages import get_logger
 from ..networks.processes import refuse_processes
 from ..planning.plan import Plan
 from ..runs.metric_values import metric_values
+from ..runs.transductive import transductive_sentence
 from ..shown import HtmlRepr
 from .continuation import execute_or_resume
 from .members import MemberWorkers
@@ -61,7 +62,7 @@ class Series(HtmlRepr):
         lines = [
             f"  {subset}: miou {scores['miou']}" for subset, scores in self.subsets().items() if scores.get("miou")
         ]
-        return "\n".join([f"Series({str(self.path)!r}: {self.summary})", *lines])
+        return "\n".join([f"Series({str(self.path)!r}: {self.summary})", *lines, *([self.note] if self.note else [])])
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -70,6 +71,16 @@ class Series(HtmlRepr):
     def finished(self) -> tuple[str, ...]:
         """Return the names of the folders of the finished runs."""
         return tuple(name for name, metrics in self.metrics.items() if metrics["status"] == FINISHED)
+
+    @property
+    def transductive(self) -> bool:
+        """Return whether the finished runs learned from images of their validation and test subsets."""
+        return any(self.metrics[name].get("transductive") for name in self.finished)
+
+    @property
+    def note(self) -> str:
+        """Return what must be said with the scores: that the runs are transductive. Empty if they are not."""
+        return transductive_sentence("all runs" if self.transductive else "")
 
     @property
     def interrupted(self) -> bool:
@@ -95,6 +106,7 @@ class Series(HtmlRepr):
             "status": self.status,
             "std": "sample",
             "runs": statuses,
+            **({"transductive": True} if self.transductive else {}),
             "subsets": subsets,
         }
 

@@ -87,6 +87,7 @@ def _provenance(folder: RunFolder) -> dict[str, Any]:
         "components": {kind.option: _public(plan[kind.option]) for kind in NETWORK_KINDS if kind.option in plan},
         "data": {"source": _public(split["source"]), "fingerprint": split["fingerprint"]},
         "miou": parts,
+        **({"transductive": True} if folder.transductive else {}),
     }
 
 

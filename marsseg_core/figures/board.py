@@ -20,5 +20,6 @@ def board_page(board: Board) -> str:
             "headline": HEADLINE,
         },
         scored_on=board.scored_on,
+        note=board.note,
         unreadable=[(path.relative_to(board.folder).as_posix(), reason) for path, reason in board.unreadable],
     )

@@ -101,7 +101,8 @@ def html_of(value: Any) -> str:
 @html_of.register
 def _run(run: Run) -> str:
     data = run.data
-    parts: list[Part] = [Heading(str(run.path), run.summary), *_score_table(run.scores, run.plan.metrics)]
+    parts: list[Part] = [Heading(str(run.path), line_of(run.summary, run.note))]
+    parts += _score_table(run.scores, run.plan.metrics)
     if run.history:
         parts.append(
             figure(
@@ -137,10 +138,10 @@ def _confusion(confusion: Confusion) -> str:
 
 @html_of.register
 def _comparison(comparison: Comparison) -> str:
-    notes = [counted(len(comparison.groups), "group"), transductive_note(comparison)]
+    line = line_of(counted(len(comparison.groups), "group"), transductive_note(comparison))
     return whole(
         [
-            Heading(f"{comparison.subset} {comparison.by}", ". ".join(filter(None, notes))),
+            Heading(f"{comparison.subset} {comparison.by}", line),
             _table(ranking_table(comparison)),
             *([_table(differing_table(comparison))] if comparison.differing else []),
             figure(lambda target: comparison_figure(comparison, target), "Comparison", width=800),
@@ -154,7 +155,10 @@ def _series(series: Series) -> str:
     subsets, table = series.subsets(), metric_table()
     names = dict.fromkeys(name for scores in subsets.values() for name in scores if table.shows(name))
     rows = [(table.spaced(name), *(str(scores.get(name) or ABSENT) for scores in subsets.values())) for name in names]
-    parts: list[Part] = [Heading(str(series.path), series.summary), Table(("score", *subsets), rows)]
+    parts: list[Part] = [
+        Heading(str(series.path), line_of(series.summary, series.note)),
+        Table(("score", *subsets), rows),
+    ]
     if curves := _curves_of(series):
         parts.append(figure(lambda target: series_curves(curves, target), "Curves of the runs", width=700))
     if (page := series.path / PAGE).is_file():
@@ -257,6 +261,11 @@ def _picture(picture: np.ndarray, title: str) -> Picture:
     content = BytesIO()
     Image.fromarray(picture).save(content, format="png")
     return Picture(content.getvalue(), title, _IMAGE_WIDTH)
+
+
+def line_of(summary: str, note: str) -> str:
+    """Return a summary, and behind it a note where there is one."""
+    return f"{summary}. {note}" if note else summary
 
 
 def whole(parts: Iterable[Part]) -> str:

@@ -53,7 +53,7 @@ def series_page(series: Series, table: MetricTable) -> str:
     reports = [(run.path.name, f"{run.path.name}/{run.report.name}") for run in runs if run.report.is_file()]
     return results_page(
         f"Series {series.path.resolve().name}",
-        [f"{series.summary}. {_NOTES[series.kind]}"],
+        [f"{series.summary}. {_NOTES[series.kind]}", *([series.note] if series.note else [])],
         [
             Section(
                 "Scores",

@@ -94,6 +94,7 @@ _FORM: Final = Table(
                     "needs": Table(others=Text()),
                     "tolerance": Number(0, 1),
                 },
+                optional={"transductive": Truth()},
                 others=Anything(),
             ),
             least=1,

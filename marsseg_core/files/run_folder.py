@@ -74,6 +74,11 @@ def create_run_folder(name: str, out: Path | None = None) -> RunFolder:
         raise RequestError(f"The run folder cannot be created: {cause.strerror}.", where=str(cause.filename)) from cause
 
 
+def is_transductive(split: Mapping[str, Any]) -> bool:
+    """Return whether a run learns from images of its validation and test subsets, by the content of its split.json."""
+    return bool(split.get("unlabelled", {}).get("transductive"))
+
+
 class RunFolder:
     """Give access to the files of one run: their paths, and methods that read them or write them atomically.
 
@@ -456,6 +461,11 @@ class RunFolder:
         if colours and [len(colour) for colour in colours] != [3] * len(split["classes"]):
             raise RequestError("split.json: colours are not three numbers for each class.", where=str(self.path))
         return split
+
+    @property
+    def transductive(self) -> bool:
+        """Return whether the run learns from images of its validation and test subsets, without their labels."""
+        return is_transductive(self.read_split())
 
     def write_bytes(self, path: Path, content: bytes) -> None:
         """Write a binary file of the run.

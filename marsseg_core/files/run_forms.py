@@ -121,6 +121,7 @@ _SUMMARY: Final = Table(
         "runs": Table(others=_or_null(Text())),
         "subsets": Table(others=Table(others=_or_null(_SPREAD))),
     },
+    optional={"transductive": Truth()},
     renamed={"parts": "subsets"},
 )
 

@@ -13,7 +13,7 @@ from ..experiments.text_table import TextTable
 from ..figures.matrix import confusion_figure
 from ..figures.results import Picture, Section, class_bars, results_page
 from ..runs.metric_values import metric_values
-from .score_tables import labels_of, origin_of, scores_table
+from .score_tables import labels_of, notes_below, scores_table
 from .scoring import Score
 
 _WORST: Final = 10
@@ -31,7 +31,7 @@ def scores_page(scores: Sequence[Score]) -> str:
     matrices = [_matrix(score, label) for score, label in zip(scores[:_MOST_MATRICES], labels, strict=False)]
     return results_page(
         f"Scores of {', '.join(dict.fromkeys(score.run for score in scores))}",
-        [origin_of(score) for score in scores],
+        notes_below(scores),
         [
             Section("Scores", [scores_table(scores)]),
             Section(

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..evaluation.intervals import LEAST_PLACES, Intervals
 from ..experiments.text_table import TextTable
+from ..runs.transductive import transductive_sentence
 from .scoring import Score
 
 
@@ -65,7 +66,13 @@ def labels_of(scores: Sequence[Score]) -> tuple[str, ...]:
     )
 
 
-def origin_of(score: Score) -> str:
+def notes_below(scores: Sequence[Score]) -> list[str]:
+    """Return what stands with the table: a line for each score, and one about transductive runs if there are any."""
+    transductive = ", ".join(dict.fromkeys(score.run for score in scores if score.transductive))
+    return [*map(_origin_of, scores), *filter(None, [transductive_sentence(transductive)])]
+
+
+def _origin_of(score: Score) -> str:
     """Return which run was scored on what, and how, in one line."""
     offsets = f", decoding: {decoding_text(score)}" if score.decoding.offsets else ""
     flips = ", test-time augmentation" if score.tta else ""
@@ -73,7 +80,8 @@ def origin_of(score: Score) -> str:
     if score.other_masks:
         what = f"the run's {score.subset} images, with the masks of {score.data}"
     trained = "" if score.trained is None else f" ({score.trained})"
-    return f"{score.run}: {what}{trained}{offsets}{flips}{_resampled(score.intervals)}"
+    transductive = ", transductive" if score.transductive else ""
+    return f"{score.run}: {what}{trained}{offsets}{flips}{transductive}{_resampled(score.intervals)}"
 
 
 def _resampled(intervals: Intervals | None) -> str:

@@ -53,8 +53,8 @@ class Score:
 
     `run` and `data` are the names by which the user requested them, `titles` has the name of each scored image,
     `colours` are those of the classes of the run's data, if they have any, and `intervals` are set if they were asked.
-    `trained` says how many of the images are training images, and `other_masks` that a subset of the run is scored with
-    the masks of other data.
+    `trained` says how many of the images are training images, `other_masks` that a subset of the run is scored with the
+    masks of other data, and `transductive` that the run learned from images of its validation and test subsets.
     """
 
     run: str
@@ -69,6 +69,7 @@ class Score:
     intervals: Intervals | None = None
     trained: TrainingImages | None = None
     other_masks: bool = False
+    transductive: bool = False
 
 
 def score_runs(
@@ -114,7 +115,7 @@ def score_runs(
         use_engine(network, run, engine, session)
         table = _table(plan, metrics, session.catalog)
         flipped = plan.training.tta if tta is None else tta
-        colours = run.class_colours()
+        colours, transductive = run.class_colours(), run.transductive
         for source in sources:
             data = reader.read(run, plan, source, subset)
             _check_classes(run, network, data)
@@ -136,6 +137,7 @@ def score_runs(
                 intervals=confusion.intervals() if interval else None,
                 trained=trained,
                 other_masks=other_masks,
+                transductive=transductive,
             )
             if trained is not None:
                 _logger.warning(f"{score.data}: {trained} {run.title}. This is not a score on new images.")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..printable import printable
+from ..runs.transductive import transductive_sentence
 
 GAP: Final = "**[to be filled in]**"
 """Mark what a card does not know."""
@@ -51,9 +52,10 @@ def _front_matter(description: Mapping[str, Any]) -> Iterator[str]:
         yield "      - task: {type: image-segmentation}"
         yield f"        dataset: {{name: {source}, type: {source}, split: {_REPORTED}}}"
         yield "        metrics:"
+        transductive = ", transductive" if run.get("transductive") else ""
         for score in scores:
             if score["value"] is not None:
-                name = _quoted(score["reading"])
+                name = _quoted(score["reading"] + transductive)
                 yield f"          - {{type: {_quoted(score['score'])}, name: {name}, value: {score['value']!r}}}"
 
 
@@ -80,6 +82,8 @@ def _body(description: Mapping[str, Any]) -> Iterator[str]:
     for run in runs:
         yield from ("", f"### {_text(_title(description, run))}", "")
         yield from _table(run["scores"])
+        if run.get("transductive"):
+            yield from ("", transductive_sentence("this network"))
     yield from ("", "## Limits", "", f"Where the networks fail, and on what they were not tested: {GAP}", "")
     licence = description["licence"]
     yield from ("## Licence", "", f"Licence of the networks: {_text(licence) if licence else GAP}")

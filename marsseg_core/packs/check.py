@@ -83,4 +83,6 @@ def _false_statement(
         for each in scores
     ):
         return "its scores"
+    if stated.get("transductive", False) != record.transductive:
+        return "whether it is transductive"
     return ""

@@ -105,6 +105,7 @@ def _run(run: RunFolder, session: Session, table: MetricTable) -> dict[str, Any]
         "items": {subset: len(items) for subset, items in record.items.items()},
         "scores": {subset: _scores(values, table) for subset, values in record.scores.items()},
         "needs": {"marsseg": version()} | {entry.distribution: entry.version for entry in entries},
+        **({"transductive": True} if record.transductive else {}),
     }
 
 

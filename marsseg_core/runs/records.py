@@ -12,7 +12,7 @@ from ..errors import RequestError
 from ..files.documents import checked, read_toml
 from ..files.pack import is_pack
 from ..files.places import without_folders
-from ..files.run_folder import FINISHED, RunFolder
+from ..files.run_folder import FINISHED, RunFolder, is_transductive
 from ..files.schema import Items, OneOf, Table, Text
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.moved_keys import with_current_keys
@@ -66,6 +66,7 @@ class Record:
         items: the positions of the items of each subset
         names: the names of the items of each subset; empty if the items have no names
         source: what messages call the data
+        transductive: whether the run learned from images of its validation and test subsets, without their labels
     """
 
     path: Path
@@ -81,6 +82,7 @@ class Record:
     items: Mapping[str, tuple[int, ...]]
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     source: str = ""
+    transductive: bool = False
 
     @property
     def data(self) -> Hashable:
@@ -137,6 +139,7 @@ class RecordedSplit:
     items: Mapping[str, tuple[int, ...]]
     names: Mapping[str, frozenset[str]]
     source: str
+    transductive: bool
 
 
 def read_record(run: RunFolder | Path, splits: dict[str, RecordedSplit] | None = None) -> Record:
@@ -164,7 +167,7 @@ def read_record(run: RunFolder | Path, splits: dict[str, RecordedSplit] | None =
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
     data = split.fingerprint, split.classes, split.ignore_classes, split.items, split.names, split.source
-    return Record(path, settings, seed, fold, metrics["status"], scores, matrices, *data)
+    return Record(path, settings, seed, fold, metrics["status"], scores, matrices, *data, split.transductive)
 
 
 def _read_split(folder: RunFolder, splits: dict[str, RecordedSplit]) -> RecordedSplit:
@@ -174,7 +177,8 @@ def _read_split(folder: RunFolder, splits: dict[str, RecordedSplit]) -> Recorded
         content = folder.read_split()  # raises an error that says why, if the file cannot be read
         items = {subset: tuple(content[subset]) for subset in ("train", "validation", "test")}
         facts = content["fingerprint"], tuple(content["classes"]), tuple(sorted(content["ignored"]))
-        split = RecordedSplit(*facts, items, _names(content, items, folder.path), content["source"])
+        names = _names(content, items, folder.path)
+        split = RecordedSplit(*facts, items, names, content["source"], is_transductive(content))
         if key is None:
             return split
         splits[key] = split

@@ -17,6 +17,7 @@ from ..evaluation.decoding import ARGMAX, Decoding
 from ..files.run_folder import INTERRUPTED, RunFolder
 from ..planning.plan import Plan
 from ..shown import HtmlRepr
+from .transductive import transductive_sentence
 
 if TYPE_CHECKING:
     import keras
@@ -79,9 +80,14 @@ class Run(HtmlRepr):
         counts = " / ".join(f"{len(self.split[subset]):,}" for subset in SUBSETS)
         return f"{counts} images ({' / '.join(SUBSETS)}), {_split_origin(self.plan.split, self.split)}"
 
+    @property
+    def note(self) -> str:
+        """Return what must be said with the scores: that the run is transductive. Empty if it is not."""
+        return transductive_sentence("this run" if self.metrics.get("transductive") else "")
+
     def __repr__(self) -> str:
         lines = [f"  {subset}: {confusion.summary}" for subset, confusion in self.scores.items()]
-        return "\n".join([f"Run({str(self.path)!r}: {self.summary})", *lines])
+        return "\n".join([f"Run({str(self.path)!r}: {self.summary})", *lines, *([self.note] if self.note else [])])
 
     def __fspath__(self) -> str:
         return str(self.path)

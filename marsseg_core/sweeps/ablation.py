@@ -98,6 +98,7 @@ def _page(sweep: Sweep, ablation: Ablation, figure: Path) -> str:
             f"{sweep.summary('').text}. Each score is the {score} of one run; "
             f"{'higher' if ablation.rises else 'lower'} is better.",
             f"Baseline: {baseline}.",
+            *([ablation.note] if ablation.note else []),
         ],
         [
             Section("Plot", [Picture(figure.read_bytes(), "The effect of each choice with its interval")]),

@@ -215,6 +215,8 @@ class Coordinator:
         outcome = result.value
         trial.set_user_attr("epochs", outcome["epochs"])
         trial.set_user_attr("processor_seconds", outcome["processor_seconds"])
+        if outcome.get("transductive"):
+            trial.set_user_attr("transductive", True)
         if outcome["test"]:
             study.set_user_attr(test_attribute(running.number), outcome["test"])
         if outcome["state"] == "pruned":

@@ -12,10 +12,10 @@ from ..experiments.ablation_tables import effects_table
 from ..figures.ablation import ablation_figure
 from ..figures.canvas import LABEL_SIZE, MUTED, NOTE_SIZE, Target, verbatim, write
 from ..figures.colours import FIRST
-from ..figures.notebook import Heading, Part, Table, figure, html_of, whole
+from ..figures.notebook import Heading, Part, Table, figure, html_of, line_of, whole
 from ..shown import NotebookOutput
 from .result import AblationResult, SweepResult
-from .summary import Summary, TrialRecord
+from .summary import Summary, TrialRecord, transductive_trials
 
 # The rows of the table of the best trials.
 _ROWS: Final = 20
@@ -24,13 +24,15 @@ _ROWS: Final = 20
 @html_of.register
 def _sweep(result: SweepResult) -> str:
     names = dict.fromkeys(name for trial in result.trials for name in trial.settings)
+    best = result.ranked[:_ROWS]
     rows = [
         [trial.name, _text(trial.value), _text(trial.test.get(result.objective))]
         + [trial.shown_settings.get(name, "") for name in names]
-        for trial in result.ranked[:_ROWS]
+        for trial in best
     ]
     headers = ["trial", f"validation {result.objective}", f"test {result.objective}", *names]
-    parts: list[Part] = [Heading(str(result.path), result.summary), Table(headers, rows)]
+    line = line_of(result.summary, transductive_trials(best))
+    parts: list[Part] = [Heading(str(result.path), line), Table(headers, rows)]
     if len(result.ranked) > 1:
         parts.append(figure(lambda target: _scores_figure(result, target), "Score of each trial", width=700))
     failed = [(trial.name, trial.reason) for trial in result.trials if trial.state == "failed"]
@@ -39,7 +41,8 @@ def _sweep(result: SweepResult) -> str:
 
 @html_of.register
 def _ablation(result: AblationResult) -> str:
-    parts: list[Part] = [Heading(str(result.path), result.summary)]
+    line = line_of(result.summary, result.note)
+    parts: list[Part] = [Heading(str(result.path), line)]
     for ablation in result.scores.values():
         table = effects_table(ablation)
         parts += [Table(table.headers, table.rows)]

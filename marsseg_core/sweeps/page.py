@@ -11,7 +11,7 @@ from ..figures.results import Section, results_page
 from ..files.waiting import waiting
 from ..messages import get_logger
 from .optional import import_optuna
-from .summary import Summary
+from .summary import Summary, transductive_trials
 from .sweep import Sweep
 
 _logger = get_logger(__name__)
@@ -49,6 +49,7 @@ def write_page(sweep: Sweep, summary: Summary) -> bool:
 
 def _page(sweep: Sweep, summary: Summary) -> str:
     names = dict.fromkeys(name for trial in summary.trials for name in trial.settings)
+    best = summary.ranked[:_ROWS]
     rows = [
         (
             trial.name,
@@ -56,12 +57,13 @@ def _page(sweep: Sweep, summary: Summary) -> str:
             _text(trial.test.get(summary.objective)),
             *(trial.shown_settings.get(name, "") for name in names),
         )
-        for trial in summary.ranked[:_ROWS]
+        for trial in best
     ]
     objective = summary.objective
     lines = [f"{summary.text}.", f"{'Highest' if summary.rises else 'Lowest'} {objective} on the validation subset."]
     if summary.ranked:
         lines.append(f"The best: {summary.ranked[0].name}. Its plan is in {sweep.folder.best.name}.")
+    lines += filter(None, [transductive_trials(best)])
     headers = ("trial", f"validation {objective}", f"test {objective}", *names)
     return results_page(
         f"Sweep {sweep.folder.path.name}",

@@ -130,6 +130,11 @@ class AblationResult(TrialsResult):
         return () if self._first is None else self._first.missing
 
     @property
+    def note(self) -> str:
+        """Return what must be said with the effects: which are of transductive runs. Empty if none is."""
+        return "" if self._first is None else self._first.note
+
+    @property
     def _first(self) -> Ablation | None:
         return next(iter(self.scores.values()), None)
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from ..registry.parameters import to_text
+from ..runs.transductive import transductive_sentence
 from .folder import trial_name
 
 State = Literal["running", "finished", "pruned", "failed", "skipped"]
@@ -37,6 +39,7 @@ class TrialRecord:
         tries: how often it was begun or resumed
         reason: why it failed or was skipped
         test: the scores of the test subset by name, if the trial is reported
+        transductive: whether the run learned from images of its validation and test subsets, without their labels
     """
 
     number: int
@@ -48,6 +51,7 @@ class TrialRecord:
     tries: int = 0
     reason: str = ""
     test: Mapping[str, float | None] = field(default_factory=dict)
+    transductive: bool = False
 
     @property
     def name(self) -> str:
@@ -76,6 +80,7 @@ class TrialRecord:
             attributes.get("tries", 0),
             attributes.get("skipped") or attributes.get("error", ""),
             test,
+            attributes.get("transductive", False),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -90,8 +95,15 @@ class TrialRecord:
             "processor_seconds": self.processor_seconds,
             "tries": self.tries,
             "reason": self.reason,
+            **({"transductive": True} if self.transductive else {}),
             "settings": dict(self.settings),
         }
+
+
+def transductive_trials(trials: Sequence[TrialRecord]) -> str:
+    """Return what is to be said of the transductive ones of some trials; an empty text where there is none."""
+    names = [trial.name for trial in trials if trial.transductive]
+    return transductive_sentence("all trials" if 1 < len(names) == len(trials) else ", ".join(names))
 
 
 @dataclass(frozen=True)
@@ -144,10 +156,12 @@ class Summary:
         names = dict.fromkeys(name for trial in self.trials for name in trial.settings)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["trial", "state", self.objective, "epochs", "processor_seconds", *names, "reason"])
+        more = ["transductive"] if any(trial.transductive for trial in self.trials) else []
+        writer.writerow(["trial", "state", self.objective, "epochs", "processor_seconds", *more, *names, "reason"])
         for trial in self.trials:
             settings = [trial.settings.get(name) for name in names]
             facts = [trial.name, trial.state, trial.value, trial.epochs, trial.processor_seconds]
+            facts += [to_text(trial.transductive) for _ in more]
             writer.writerow([*facts, *settings, trial.reason])
         return text.getvalue()
 

@@ -42,8 +42,8 @@ def execute_trial(
         scores_test: whether the test subset is scored when the training has ended
 
     Returns:
-        The state ("finished" or "pruned"), the objective, the scores of the test subset, the number of epochs and the
-        processor time.
+        The state ("finished" or "pruned"), the objective, the scores of the test subset, the number of epochs, the
+        processor time, and whether the run is transductive.
 
     Raises:
         KeyboardInterrupt: the worker is stopped
@@ -98,4 +98,5 @@ def _outcome(plan: Plan, metrics: Mapping[str, Any], state: str, began: float) -
         "test": metric_values(metrics["subsets"].get("test", {})),
         "epochs": metrics["epochs"],
         "processor_seconds": time.process_time() - began,
+        "transductive": bool(metrics.get("transductive")),
     }

@@ -104,6 +104,23 @@ class TestOnItsOwnData:
         (other / "metrics.json").write_text(json.dumps(metrics | {"status": "interrupted"}))
         assert "other is not finished: what is scored is its best network so far." in cli("evaluate", "other").err
 
+    def test_a_transductive_run_says_so(self, cli, run, other, caplog):
+        assert "ransductive" not in cli("evaluate", str(run)).out
+        recorded = RunFolder(other).read_split()
+        used = {"source": "own.npz", "images": 24, "held_out": 7, "transductive": True, "fingerprint": ""}
+        (other / "manifest.json").unlink()
+        (other / "split.json").write_text(json.dumps(recorded | {"unlabelled": used}))
+        answer = cli("evaluate", str(other), "--html", "page.html")
+        assert answer.code == 0, answer.err
+        assert (
+            f"{other}: test of npz:own.npz, transductive\nTransductive: {other}. Trained with images of" in answer.out
+        )
+        assert f"Transductive: {other}." in (other.parent / "page.html").read_text(encoding="utf-8")
+        answers = [json.loads(cli("evaluate", str(each), "--json").out)["scores"][0] for each in (run, other)]
+        assert [each.get("transductive") for each in answers] == [None, True]
+        marsseg.evaluate(other)
+        assert "scores on these do not hold for new images" in caplog.text
+
     def test_data_that_changed_is_refused(self, cli, other, scenes):
         plan = (other / "plan.toml").read_text()
         changed = scenes("changed", seed=1)

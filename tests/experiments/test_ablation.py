@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -160,6 +161,24 @@ def test_tables_say_how_sure_each_effect_is(ablation):
     assert best[:3] == ("unet", "dice", "0.6050 ± 0.0071")
     assert baseline[:2] == ("dense", "wssce")
     assert ("unet", "wssce", "0.5050 ± 0.0071", "2", "baseline", "") in combinations_table(ablation).rows
+
+
+def test_tables_say_which_rows_are_of_transductive_runs(ablation):
+    runs = [run(score, loss=choice) for score, choice in zip((0.5, 0.6, 0.7), "abc", strict=True)]
+    runs[1] = replace(runs[1], record=replace(runs[1].record, transductive=True))
+    found = analyse(runs, [Factor("loss", ("a", "b", "c"))], "miou", "test", rises=True)
+    for table in (effects_table(found), combinations_table(found)):
+        column = table.headers.index("transductive")
+        assert [row[column] for row in table.rows if "b" in row] == ["yes"]
+        assert [row[column] for row in table.rows if "c" in row] == [""]
+    rows = csv.DictReader(effects_csv([found]).splitlines())
+    assert [row["transductive"] for row in rows] == ["true", "false"]
+    assert "Transductive: rows with yes in the column of this name." in found.note
+    result = AblationResult.of(Path("runs/ablation"), Summary("finished", "miou", True, []), [found])
+    assert found.note in result._repr_html_()
+    assert ablation.note == ""
+    for table in (effects_table(ablation).headers, combinations_table(ablation).headers, effects_csv([ablation])):
+        assert "transductive" not in table
 
 
 def test_the_csv_has_each_score(ablation):

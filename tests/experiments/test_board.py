@@ -103,6 +103,14 @@ def test_runs_that_are_scored_on_other_images_have_another_letter(runs):
     assert f"<li>B: {other}</li>" in board_page(board)
 
 
+def test_transductive_runs_are_named_below_the_table(runs):
+    assert "<p>Transductive" not in board_page(read_board(runs))
+    split = runs / "first run" / "split.json"
+    used = {"source": "data", "images": 5, "held_out": 3, "transductive": True, "fingerprint": ""}
+    split.write_text(json.dumps(json.loads(split.read_text()) | {"unlabelled": used}))
+    assert "<p>Transductive: first run. Trained with images of" in board_page(read_board(runs))
+
+
 def test_a_broken_run_is_listed_with_the_reason(runs):
     (runs / "first run" / "metrics.json").write_text("{")
     board = read_board(runs)

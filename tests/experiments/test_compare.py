@@ -15,6 +15,7 @@ from marsseg_core.errors import RequestError
 from marsseg_core.experiments.comparison import score_called
 from marsseg_core.experiments.series import fold_plans, seed_plans
 from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.registry.kinds import METHOD
 
 pytestmark = pytest.mark.usefixtures("without_reports")
 
@@ -37,6 +38,9 @@ def write(tmp_path):
         split = {"fingerprint": fingerprint, "source": "data", "classes": CLASSES, "ignored": []}
         split |= {"train": [0, 1], "validation": [5, 6], "test": list(test)}
         split |= {} if names is None else {"names": names}
+        if any(getattr(each.options, "transductive", False) for each in plan.resolved[METHOD]):
+            used = {"source": "data", "images": 5, "held_out": 3, "transductive": True, "fingerprint": ""}
+            split["unlabelled"] = used
         (folder / "split.json").write_text(json.dumps(split))
         return folder
 

@@ -10,6 +10,8 @@ import pytest
 from helpers.paths import FROZEN
 from markupsafe import Markup
 
+import marsseg_core.api  # noqa: F401, it shows results in notebooks
+from marsseg_core.cli.series import print_result
 from marsseg_core.experiments.resumption import read_series
 from marsseg_core.experiments.summary import Spread
 from marsseg_core.experiments.text_table import TextTable
@@ -65,6 +67,19 @@ class TestSeries:
         assert "Two runs hardly bound the mean" in page
         assert [line["name"] for line in lines_of(page)] == ["seed-0", "seed-1"]
         assert re.findall(r'href="(.*?)"', page) == ["seed-1/report.html"]
+
+    def test_of_transductive_runs_says_so(self, series, capsys):
+        print_result(read_series(series), metric_table())
+        assert "Transductive" not in capsys.readouterr().out + repr(read_series(series))
+        for name in ("seed-0", "seed-1"):
+            metrics = json.loads((series / name / "metrics.json").read_text())
+            (series / name / "metrics.json").write_text(json.dumps(metrics | {"transductive": True}))
+        found = read_series(series)
+        print_result(found, metric_table())
+        page = (series / "series.html").read_text(encoding="utf-8")
+        for text in (capsys.readouterr().out, page, repr(found), found._repr_html_()):
+            assert "Transductive: all runs. Trained with images of the validation and test subsets" in text
+        assert found.to_json()["transductive"] is True
 
     def test_a_run_without_its_files_costs_no_more_than_the_page(self, series, caplog):
         (series / "seed-0" / "split.json").unlink()

@@ -187,6 +187,7 @@ class TestAChangedPack:
             (lambda facts: facts["data"].update(fingerprint="0"), "the fingerprint of its data"),
             (lambda facts: facts["runs"][0]["scores"]["test"][0].update(value=0.99), "its scores"),
             (lambda facts: facts["runs"][0].update(image=[16, 32, 3]), "the size of its images"),
+            (lambda facts: facts["runs"][0].update(transductive=True), "whether it is transductive"),
         ],
     )
     def test_a_statement_that_the_run_contradicts(self, opened, tmp_path, change, what):
@@ -284,6 +285,15 @@ class TestTheCard:
         text = card(opened[0])
         assert re.search(r"\| iou soil \|.*\| iou of the class soil alone; see mIoU\. \|", text)
         assert not re.search(r"\| +\|$", text.partition("## Scores")[2], re.MULTILINE)
+
+    def test_says_that_a_run_is_transductive(self, opened):
+        description = opened[0]
+        assert "ransductive" not in card(description)
+        description["runs"][0]["transductive"] = True
+        _, front, body = card(description).split("---\n", 2)
+        (result,) = yaml.safe_load(front)["model-index"][0]["results"]
+        assert all(each["name"].endswith(", transductive") for each in result["metrics"])
+        assert "\nTransductive: this network. Trained with images of" in body.partition("## Scores")[2]
 
     def test_says_what_to_install_whether_an_index_has_it_or_not(self, opened):
         opened[0]["runs"][0]["needs"] = {"marsseg": "0.2.0"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -14,6 +15,8 @@ import pytest
 from helpers.pretended import InThisProcess, Pretended
 
 import marsseg_core as marsseg
+import marsseg_core.api
+from marsseg_core.cli.sweep import _print_summary
 from marsseg_core.errors import RequestError
 from marsseg_core.experiments.comparison import compare_runs
 from marsseg_core.planning.resolver import Request
@@ -23,6 +26,7 @@ from marsseg_core.sweeps.folder import SweepFolder
 from marsseg_core.sweeps.options import SweepOptions, SweepRequest, seconds_of
 from marsseg_core.sweeps.page import write_page
 from marsseg_core.sweeps.pruning import TrialReporter
+from marsseg_core.sweeps.result import SweepResult
 from marsseg_core.sweeps.space import make_space
 from marsseg_core.sweeps.study import open_study
 from marsseg_core.sweeps.sweep import begin_sweep, open_sweep
@@ -204,6 +208,26 @@ def test_the_page_needs_no_other_file(tmp_path, monkeypatch, caplog):
         monkeypatch.delitem(sys.modules, name)
     assert not write_page(sweep, summary)
     assert "marsseg[sweep]" in caplog.text
+
+
+def test_transductive_trials_are_named_with_the_scores(tmp_path, capsys):
+    def answer(task):
+        result = pretend(task)
+        return {"value": result["value"] | {"transductive": task.name.startswith("trial-0001")}}
+
+    for each, names in ((pretend, []), (answer, ["trial-0001"])):
+        sweep = begin(tmp_path, name=each.__name__, trials=3)
+        summary = run(sweep, each)
+        assert [trial.name for trial in summary.ranked if trial.transductive] == names
+        _print_summary(sweep, summary)
+        assert write_page(sweep, summary)
+        page = sweep.folder.page.read_text(encoding="utf-8")
+        for text in (capsys.readouterr().out, page, SweepResult.of(tmp_path, summary)._repr_html_()):
+            assert ("Transductive: trial-0001. Trained with images of" in text) == bool(names)
+        assert [trial["run"] for trial in summary.to_json()["trials"] if "transductive" in trial] == names
+        rows = list(csv.DictReader(summary.to_csv().splitlines()))
+        assert [row["trial"] for row in rows if row.get("transductive") == "true"] == names
+        assert ("transductive" in rows[0]) == bool(names)
 
 
 def test_a_run_whose_score_falls_behind_is_interrupted(tmp_path):

@@ -279,6 +279,7 @@ def test_a_run_records_its_images_and_its_term(whole_and_killed):
     whole, _ = whole_and_killed
     assert whole.folder.read_split()["unlabelled"] == whole.unlabelled.to_json()
     assert json.loads(whole.folder.metrics.read_text())["transductive"] is True
+    assert "Transductive: this run. Trained with images of" in repr(whole)
     assert {"semi", "semi_share", "semi_weight"} <= whole.history[0].keys()
     assert whole.history[0]["semi_weight"] < whole.history[1]["semi_weight"]
     assert "without labels: 24 images" in whole.folder.log_file.read_text()
