@@ -122,6 +122,13 @@ class Plan(HtmlRepr):
         return bool(weighting.moves) and len(weighting_spec(self.resolved[kinds.LOSS]).losses) > 1
 
     @property
+    def transductive(self) -> bool:
+        """Return whether the run is to use images of its validation and test subsets, without their labels."""
+        return any(
+            isinstance(each.options, SemiOptions) and each.options.transductive for each in self.resolved[METHOD]
+        )
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """Return a line for each part of the plan that has no effect, or that the run folder cannot store fully."""
         lines = [plugin.remark for plugin in self.plugins if plugin.remark]
@@ -141,7 +148,7 @@ class Plan(HtmlRepr):
             lines.append("training.oversample_class has no effect without training.oversample or training.crop_focus.")
         if training.unlabelled != OWN and not self.resolved[METHOD]:
             lines.append("The images without labels have no effect, as no --semi names a method that uses them.")
-        if any(isinstance(each.options, SemiOptions) and each.options.transductive for each in self.resolved[METHOD]):
+        if self.transductive:
             lines.append(
                 "The run is transductive: images of the validation and test subsets are used without their labels, so "
                 "the scores do not hold for new images."

@@ -19,7 +19,7 @@ from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..planning import grammar
 from ..planning.invoke import call_component
-from ..planning.options import OWN, SemiOptions
+from ..planning.options import OWN
 from ..planning.plan import Plan
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
@@ -71,8 +71,6 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
     """
     if not plan.resolved[kinds.METHOD]:
         return None
-    options = plan.resolved[kinds.METHOD][0].options
-    transductive = isinstance(options, SemiOptions) and options.transductive
     images, source = _images(plan, data)
     where = f"--unlabelled {plan.training.unlabelled}"
     rows, columns = plan.training.crop or data.images.shape[1:3]
@@ -90,7 +88,7 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
         )
     held_out = set(digests(data.images[np.concatenate([split["validation"], split["test"]])]))
     hashes = digests(images)
-    used = np.array([transductive or digest not in held_out for digest in hashes])
+    used = np.array([plan.transductive or digest not in held_out for digest in hashes])
     count = sum(digest in held_out for digest in hashes)
     if not used.any():
         raise RequestError(
@@ -103,7 +101,7 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
     digest = hashlib.blake2b(repr(images.shape).encode(), digest_size=16)
     for item in np.flatnonzero(used):
         digest.update(hashes[item])
-    return Unlabelled(images, source, count, transductive, digest.hexdigest())
+    return Unlabelled(images, source, count, plan.transductive, digest.hexdigest())
 
 
 def read_unlabelled_of(folder: RunFolder, plan: Plan, data: SegmentationData, split: Split) -> Unlabelled | None:

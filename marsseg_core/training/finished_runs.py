@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..components.finished_runs import UsesRuns
@@ -11,7 +12,7 @@ from ..data.arrays import SegmentationData
 from ..data.scaling import SIXTEEN_BITS
 from ..data.split import Split
 from ..errors import RequestError
-from ..files.run_folder import RunFolder
+from ..files.run_folder import RunFolder, is_transductive
 from ..messages import get_logger
 from ..networks.build import encoder_options
 from ..planning.plan import Plan
@@ -21,11 +22,25 @@ from ..runs.recorded_data import recorded_scaling
 _logger = get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """How many images of this run's validation and test subsets another run has learned from.
+
+    Attributes:
+        labelled: those with their labels
+        unlabelled: those without their labels, at most, as the other run is transductive
+    """
+
+    labelled: int
+    unlabelled: int
+
+
 def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[Kind]) -> None:
     """Check each run that a component of these kinds uses: its classes, its scaling, and what it was trained on.
 
     Raises RequestError where the classes or the scaling are not those of the data, a run folder no longer exists, or a
     run was trained on images of the validation or test subset: their labels would reach this run through its network.
+    If a run has used them without their labels, this run must be transductive, too, since its scores then say so.
     Logs a warning where it is unknown which images a run was trained on.
     """
     for kind in of:
@@ -40,11 +55,19 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
                         f"The run that this one uses was trained on other data ({source}): if these have images of the "
                         f"test subset, the scores are too high. {path}"
                     )
-                elif known:
+                elif known.labelled:
                     raise RequestError(
                         "The run that this one uses was trained on images of this run's validation or test subset.",
                         where=where,
                         hint=f"Use its split: --split {run.split}",
+                    )
+                elif known.unlabelled and not plan.transductive:
+                    raise RequestError(
+                        "The run that this one uses is transductive: it learned from images of this run's validation "
+                        "or test subset, without their labels.",
+                        where=where,
+                        hint="Use a run that is not transductive. Or make this one transductive by transductive=true "
+                        "of its --semi: its scores then say so.",
                     )
 
 
@@ -52,10 +75,19 @@ def warn_of_known_images(plan: Plan, data: SegmentationData, split: Split) -> No
     """Log a warning if this run begins with weights of a run that was trained on its validation or test images."""
     for path in _initial_runs(plan):
         run = RunFolder.open(path)
-        if known := _known_images(run, data, split):
+        known = _known_images(run, data, split)
+        if known is None:
+            continue
+        if known.labelled:
             _logger.warning(
-                f"The run whose weights this one begins with was trained on {known:,} images of this run's validation "
-                f"and test subsets: the scores are too high. Use its split: --split {run.split}"
+                f"The run whose weights this one begins with was trained on {known.labelled:,} images of this run's "
+                f"validation and test subsets: the scores are too high. Use its split: --split {run.split}"
+            )
+        elif known.unlabelled and not plan.transductive:
+            _logger.warning(
+                "The run whose weights this one begins with is transductive: it learned from images of this run's "
+                "validation and test subsets, without their labels. The scores do not hold for new images. Use a run "
+                f"that is not transductive. {path}"
             )
 
 
@@ -68,12 +100,16 @@ def _initial_runs(plan: Plan) -> Iterator[Path]:
         yield Path(plan.training.init)
 
 
-def _known_images(run: RunFolder, data: SegmentationData, split: Split) -> int | None:
-    """Return how many images of the validation and test subsets a run was trained on; None if it had other data."""
+def _known_images(run: RunFolder, data: SegmentationData, split: Split) -> _Known | None:
+    """Return what a run has learned from the validation and test subsets; None if it had other data."""
     recorded = run.read_split()
     if recorded["fingerprint"] != data.fingerprint():
         return None
-    return len(set(recorded["train"]) & {*split["validation"], *split["test"]})
+    held_out = {*split.validation, *split.test}
+    theirs = {*recorded["validation"], *recorded["test"]}
+    # Of those that a transductive run held out itself, only the number is recorded.
+    used = recorded["unlabelled"]["held_out"] if is_transductive(recorded) else 0
+    return _Known(len(held_out.intersection(recorded["train"])), min(used, len(theirs & held_out)))
 
 
 def _check_classes(run: RunFolder, data: SegmentationData, where: str) -> None:

@@ -1,5 +1,6 @@
 """A run must not use a network that learned its held-out images; of initial weights that did, it warns."""
 
+import json
 import shutil
 
 import pytest
@@ -9,7 +10,7 @@ import marsseg_core as marsseg
 from marsseg_core.data.split import Split
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
-from marsseg_core.registry.kinds import ARCHITECTURE
+from marsseg_core.registry.kinds import ARCHITECTURE, LOSS, METHOD
 from marsseg_core.training.finished_runs import check_runs, warn_of_known_images
 
 RUN = FROZEN / "finished"
@@ -49,6 +50,61 @@ def test_of_a_network_of_other_data_it_is_unknown(own, caplog):
     plan = marsseg.plan(arch="refine", overrides=[f"arch.refine.run={RUN}"])
     check_runs(plan, marsseg.dataset("synthetic:count=21:height=16:width=32"), own, [ARCHITECTURE])
     assert "was trained on other data" in caplog.text
+
+
+class TestATransductiveRun:
+    """Its images without labels may be those that score this run, even if both have one split."""
+
+    @pytest.fixture
+    def used(self, tmp_path):
+        """Give a function that copies the run, as one that has used so many of its held-out images."""
+
+        def make(held_out):
+            run = shutil.copytree(RUN, tmp_path / "run")
+            facts = {"source": "more", "images": 9, "held_out": held_out, "transductive": True, "fingerprint": ""}
+            split = json.loads((run / "split.json").read_text())
+            (run / "split.json").write_text(json.dumps(split | {"unlabelled": facts}))
+            return run
+
+        return make
+
+    @staticmethod
+    def words(kind, run):
+        """A plan whose component of this kind uses the run, with the kinds that are checked with it."""
+        return {
+            "refine": ({"arch": "refine", "overrides": [f"arch.refine.run={run}"]}, ARCHITECTURE),
+            "distill": ({"arch": "unet", "loss": f"wssce,distill:runs={run}"}, LOSS),
+            "pseudo": ({"arch": "unet", "semi": f"pseudo:runs={run}", "unlabelled": "synthetic"}, METHOD),
+        }[kind]
+
+    @pytest.mark.parametrize("kind", ["refine", "distill", "pseudo"])
+    def test_is_refused_as_it_knows_the_test_images_without_their_labels(self, data, own, used, kind):
+        words, checked = self.words(kind, used(4))
+        with pytest.raises(RequestError, match="is transductive: it learned from images of this run's val") as caught:
+            check_runs(marsseg.plan(**words), data, own, [checked])
+        assert "Use a run that is not transductive" in caught.value.hint
+
+    def test_may_be_used_by_one_that_says_so_too(self, data, own, used, caplog):
+        run = used(4)
+        words, _ = self.words("distill", run)
+        words |= {"semi": "mean_teacher:transductive=true", "unlabelled": "synthetic", "init": run}
+        plan = marsseg.plan(**words)
+        check_runs(plan, data, own, [LOSS])
+        warn_of_known_images(plan, data, own)
+        assert not caplog.records
+
+    def test_that_found_none_of_its_held_out_images_is_accepted(self, data, own, used):
+        words, checked = self.words("refine", used(0))
+        check_runs(marsseg.plan(**words), data, own, [checked])
+
+    def test_that_held_out_other_images_is_accepted(self, data, own, used):
+        words, checked = self.words("refine", used(4))
+        check_runs(marsseg.plan(**words), data, Split(own.train[2:], own.train[:0], own.train[:0]), [checked])
+
+    def test_gives_a_warning_where_it_gives_the_initial_weights(self, data, own, used, caplog):
+        warn_of_known_images(marsseg.plan(arch="unet", init=used(4)), data, own)
+        assert "begins with is transductive" in caplog.text
+        assert "The scores do not hold for new images" in caplog.text
 
 
 @pytest.mark.parametrize(

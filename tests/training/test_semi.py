@@ -293,7 +293,7 @@ def labelled_by(run, split, method="pseudo:keep=0.8"):
 
 def test_labels_of_a_run_are_stored_with_their_hash(whole_and_killed, tmp_path):
     whole, _ = whole_and_killed
-    labels, unlabelled = labelled_by(whole, whole.split)
+    labels, unlabelled = labelled_by(whole, whole.split, "pseudo:keep=0.8:transductive=true")  # as the run itself is
     assert labels.shape == unlabelled.images.shape[:3]
     assert 0.1 < (labels == 255).mean() < 0.3
     folder = RunFolder(tmp_path)
@@ -341,7 +341,7 @@ def test_a_killed_run_that_uses_a_finished_one_ends_like_one_that_was_never_stop
 def test_the_network_that_labels_must_be_that_of_the_plan(whole_and_killed, tmp_path):
     whole, _ = whole_and_killed
     folder = RunFolder(shutil.copytree(whole.path, tmp_path / "copy"))
-    plan = marsseg.plan(**WORDS, semi=f"pseudo:runs={folder.path}")
+    plan = marsseg.plan(**WORDS, semi=f"pseudo:runs={folder.path}:transductive=true")
     unlabelled = read_unlabelled(plan, whole.data, whole.split)
     (folder.path / "manifest.json").unlink()
     folder.network.write_bytes(folder.network.read_bytes() + b"changed")
