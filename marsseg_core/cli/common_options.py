@@ -190,8 +190,9 @@ Init = Annotated[
 Unlabelled = Annotated[
     str | None,
     typer.Option(
-        help="The images without labels for --semi: a data set or a path; own: those of the data set itself.",
-        metavar="NAME|PATH|own",
+        help="The images without labels for --semi: a data set or a path; own: those of the data set itself; unused: "
+        "these, and its labelled images that are in no subset.",
+        metavar="NAME|PATH|own|unused",
         rich_help_panel=DATA,
     ),
 ]

@@ -20,6 +20,12 @@ RAREST: Final = "rarest"
 # The value of `unlabelled` for the images without labels of the labelled data set itself.
 OWN: Final = "own"
 
+# The value of `unlabelled` for these, and for the labelled images that the split puts into no subset.
+UNUSED: Final = "unused"
+
+# The values of `unlabelled` that name no other source than the labelled data set.
+OF_LABELLED_DATA: Final = (OWN, UNUSED)
+
 OFFSETS: Final = "offsets"
 """Name the value of `training.decoding` that adds offsets to the logits."""
 
@@ -209,7 +215,7 @@ class TrainingOptions:
     unlabelled: str = param(
         OWN,
         help="images without labels for --semi: a data set or a path, whose labels, if it has any, are not used; own: "
-        "those of the data set itself",
+        "those of the data set itself; unused: these, and its labelled images that are in no subset",
     )
     init: str | None = param(
         None, help="run folder or pack whose network gives the initial weights, where shapes match"

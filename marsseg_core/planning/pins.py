@@ -22,7 +22,7 @@ from ..registry.catalog import Catalog
 from .encoder_weights import check_encoder_of_run, hash_of_weights, path_of_weights
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import canonical_monitor
-from .options import OWN
+from .options import OF_LABELLED_DATA, OWN
 from .recognition import named_dataset
 
 
@@ -66,7 +66,7 @@ def overlay_unlabelled(section: Values, text: Any, catalog: Catalog) -> Any:
     As with `--data`, a path alone names another place: how the data are read stays as it is.
     """
     earlier = section.values.get("unlabelled", OWN)
-    if not isinstance(text, str) or OWN in (text, earlier):
+    if not isinstance(text, str) or text in OF_LABELLED_DATA or earlier in OF_LABELLED_DATA:
         return text
     new, old = (named_dataset(each, f"--unlabelled {each}", catalog) for each in (text, earlier))
     if catalog.find(kinds.DATASET, new.name) != catalog.find(kinds.DATASET, old.name):
@@ -77,7 +77,7 @@ def overlay_unlabelled(section: Values, text: Any, catalog: Catalog) -> Any:
 def pin_unlabelled(section: Values, catalog: Catalog) -> None:
     """Make the path of `unlabelled` absolute, since the plan may be read from another working directory."""
     text = section.values.get("unlabelled", OWN)
-    if not isinstance(text, str) or text == OWN:
+    if not isinstance(text, str) or text in OF_LABELLED_DATA:
         return
     named = named_dataset(text, f"--unlabelled {text}", catalog)
     values = {key: str(value) for key, value in named.parameters.items()}

@@ -13,13 +13,13 @@ import numpy as np
 from ..data.arrays import SegmentationData
 from ..data.duplicates import digests
 from ..data.split import Split
-from ..errors import RequestError
+from ..errors import RequestError, counted
 from ..files.documents import read_toml
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..planning import grammar
 from ..planning.invoke import call_component
-from ..planning.options import OWN
+from ..planning.options import OF_LABELLED_DATA, OWN, UNUSED
 from ..planning.plan import Plan
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
@@ -71,7 +71,7 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
     """
     if not plan.resolved[kinds.METHOD]:
         return None
-    images, source = _images(plan, data)
+    images, source = _images(plan, data, split)
     where = f"--unlabelled {plan.training.unlabelled}"
     rows, columns = plan.training.crop or data.images.shape[1:3]
     if images.shape[-1] != data.images.shape[-1] or images.shape[1] < rows or images.shape[2] < columns:
@@ -146,19 +146,11 @@ def _check_unchanged(folder: RunFolder, unlabelled: Unlabelled | None) -> None:
         )
 
 
-def _images(plan: Plan, data: SegmentationData) -> tuple[np.ndarray, str]:
+def _images(plan: Plan, data: SegmentationData, split: Split) -> tuple[np.ndarray, str]:
     """Return the images of the plan's source, (M, H, W, C) uint8, and the name of the source."""
     text = plan.training.unlabelled
-    if text == OWN:
-        resolved = plan.resolved[kinds.DATASET][0]
-        own: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
-        if own is None or not len(own):
-            raise RequestError(
-                "The data set has no images without labels.",
-                where=f"--data {resolved.entry.name}",
-                hint="Name a source of such images: --unlabelled PATH. The labels of its images are not used.",
-            )
-        return own, f"{data.source}, without labels"
+    if text in OF_LABELLED_DATA:
+        return _images_of_data(plan, data, split)
     others = resolve(Request(compositions={"data": text}), plan.session, only=(kinds.DATASET,))
     others = others.with_scaling(data.scaling)
     resolved = others.resolved[kinds.DATASET][0]
@@ -167,6 +159,37 @@ def _images(plan: Plan, data: SegmentationData) -> tuple[np.ndarray, str]:
         return images, f"{text}, without labels"
     labelled = read_data(others)
     return labelled.images, labelled.source
+
+
+def _images_of_data(plan: Plan, data: SegmentationData, split: Split) -> tuple[np.ndarray, str]:
+    """Return the images without labels of the labelled data set and, if the plan says so, those in no subset."""
+    resolved = plan.resolved[kinds.DATASET][0]
+    own: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
+    in_no_subset = np.flatnonzero(split.numbers(len(data)) < 0)
+    found = [] if own is None or not len(own) else [own]
+    source = f"{data.source}, without labels"
+    if plan.training.unlabelled == UNUSED and len(in_no_subset):
+        found.append(data.images[in_no_subset])
+        source += " or in no subset"
+    if not found:
+        hint = "Name a source of such images: --unlabelled PATH. The labels of its images are not used."
+        if len(in_no_subset):
+            count = counted(len(in_no_subset), "labelled image that is", "labelled images that are")
+            hint += f" Or use {count} in no subset: --unlabelled {UNUSED}."
+        raise RequestError(
+            "The data set has no images without labels"
+            + (", and all that have labels are in a subset." if plan.training.unlabelled == UNUSED else "."),
+            where=f"--data {resolved.entry.name}",
+            hint=hint,
+        )
+    if len({images.shape[1:] for images in found}) > 1:
+        raise RequestError(
+            f"Images without labels of {_size(found[0])} cannot be used together with those of {_size(found[1])} that "
+            "are in no subset.",
+            where=f"--unlabelled {UNUSED}",
+            hint=f"Use the first alone: --unlabelled {OWN}.",
+        )
+    return found[0] if len(found) == 1 else np.concatenate(found), source
 
 
 def _size(images: np.ndarray) -> str:

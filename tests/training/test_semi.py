@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 
 import marsseg_core as marsseg
 from marsseg_core.data.split import Split
+from marsseg_core.data.splits import make_split
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.options import SemiOptions
 from marsseg_core.registry import kinds
-from marsseg_core.runs.unlabelled import read_unlabelled
+from marsseg_core.runs.unlabelled import read_unlabelled, read_unlabelled_of
 from marsseg_core.training.labelling import any_label, label_images, store_labels, stored_labels
 from marsseg_core.training.recorder import RunRecorder
 from marsseg_core.training.rounds import Rounds
@@ -74,6 +76,51 @@ class TestImages:
         assert unlabelled.source.endswith("without labels")
         np.testing.assert_array_equal(unlabelled.images, plan.one(kinds.DATASET).unlabelled())
 
+    def test_in_no_subset_are_used_where_that_is_asked(self):
+        data, split = marsseg.dataset(DATA), Split(tuple(range(5)), (10, 11, 12), (13, 14, 15))
+        plan = marsseg.plan(**WORDS | {"unlabelled": "unused"}, semi="mean_teacher")
+        unlabelled = read_unlabelled(plan, data, split)
+        np.testing.assert_array_equal(unlabelled.images, data.images[5:10])
+        assert str(unlabelled).endswith("without labels or in no subset")
+        copied = data.images.copy()
+        copied[5] = copied[13]
+        unlabelled = read_unlabelled(plan, replace(data, images=copied), split)
+        assert (len(unlabelled.images), unlabelled.held_out) == (4, 1)
+
+    def test_in_no_subset_are_those_that_a_share_of_the_labels_leaves_out(self, tiny_file):
+        """Here with the images of the file that have no labels."""
+        words = {"data": tiny_file, "semi": "mean_teacher", "unlabelled": "unused"}
+        plan = marsseg.plan(**words, overrides=["split.labelled=0.5"])
+        data = marsseg.dataset(tiny_file)
+        own, split = plan.one(kinds.DATASET).unlabelled(), make_split(data, plan.split)
+        unlabelled = read_unlabelled(plan, data, split)
+        left_out = sorted({*range(len(data))} - {*split.train, *split.validation, *split.test})
+        assert left_out
+        assert unlabelled.images.shape == (len(own) + len(left_out), *own.shape[1:])
+        np.testing.assert_array_equal(unlabelled.images, np.concatenate([own, data.images[left_out]]))
+
+    def test_in_no_subset_are_named_where_there_are_no_others(self):
+        data, split = marsseg.dataset(DATA), Split(tuple(range(9)), (10, 11, 12), (13, 14, 15))
+        plan = marsseg.plan(**WORDS | {"unlabelled": "own"}, semi="mean_teacher")
+        with pytest.raises(RequestError, match="has no images without labels") as caught:
+            read_unlabelled(plan, data, split)
+        assert caught.value.hint.endswith("Or use 1 labelled image that is in no subset: --unlabelled unused.")
+        with pytest.raises(RequestError, match="and all that have labels are in a subset") as caught:
+            read(unlabelled="unused")
+        assert "unused" not in caught.value.hint
+
+    def test_in_no_subset_must_be_those_that_the_run_began_with(self, tmp_path):
+        data, folder = marsseg.dataset(DATA), RunFolder(tmp_path)
+        plan = marsseg.plan(**WORDS | {"unlabelled": "unused"}, semi="mean_teacher")
+        split, other = (Split(tuple(range(count)), (10, 11, 12), (13, 14, 15)) for count in (5, 6))
+        unlabelled = read_unlabelled(plan, data, split)
+        classes = {"classes": [*data.class_names], "ignored": []}
+        facts = {"fingerprint": "", "source": "", "unlabelled": unlabelled.to_json()} | classes | split.to_json()
+        folder.write_json(folder.split, facts)
+        assert read_unlabelled_of(folder, plan, data, split).fingerprint == unlabelled.fingerprint
+        with pytest.raises(RequestError, match="The images without labels are not what the run was trained on"):
+            read_unlabelled_of(folder, plan, data, other)
+
     def test_are_not_read_without_a_method(self):
         assert read(semi=None) is None
 
@@ -123,6 +170,16 @@ class TestPlan:
         monkeypatch.chdir(tiny_file.parent)
         plan = marsseg.plan(semi="mean_teacher", unlabelled=tiny_file.name)
         assert plan.training.unlabelled == f"marsseg/npz:path={tiny_file.resolve()}"
+
+    def test_keeps_the_word_for_unused_images(self, tmp_path):
+        """Whatever source a plan named before."""
+        file = tmp_path / "plan.toml"
+        file.write_text(marsseg.plan(semi="mean_teacher", unlabelled=DATA).to_toml())
+        plan = marsseg.plan(file, unlabelled="unused")
+        assert plan.training.unlabelled == "unused"
+        file.write_text(plan.to_toml())
+        assert marsseg.plan(file).training.unlabelled == "unused"
+        assert marsseg.plan(file, unlabelled=DATA).training.unlabelled == DATA
 
     def test_refuses_a_source_that_is_not_there(self):
         with pytest.raises(RequestError, match=r"no file or folder 'no\.npz'"):
