@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from ..components.exports import INPUT_NAME
 from ..data.scaling import Scaling
 from ..figures.colours import class_colours, hex_code
 from ..files.documents import read_toml
+from ..files.places import without_folders
 from ..files.run_folder import RunFolder
 from ..networks.local import locality
 from ..planning.plan import NETWORK_KINDS
@@ -84,17 +84,10 @@ def _provenance(folder: RunFolder) -> dict[str, Any]:
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),
         "run": folder.path.resolve().name,
         "network": folder.network_hash(),
-        "components": {kind.option: _public(plan[kind.option]) for kind in NETWORK_KINDS if kind.option in plan},
-        "data": {"source": _public(split["source"]), "fingerprint": split["fingerprint"]},
+        "components": {
+            kind.option: without_folders(plan[kind.option]) for kind in NETWORK_KINDS if kind.option in plan
+        },
+        "data": {"source": without_folders(split["source"]), "fingerprint": split["fingerprint"]},
         "miou": parts,
         **({"transductive": True} if folder.transductive else {}),
     }
-
-
-def _public(value: Any) -> Any:
-    """Return a value of a plan without the folders of the paths in it: the file leaves this machine."""
-    if isinstance(value, dict):
-        return {key: _public(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_public(item) for item in value]
-    return re.sub(r"(?:[^\s:=,]*[/\\])+", "", value) if isinstance(value, str) else value

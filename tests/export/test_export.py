@@ -8,6 +8,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -21,7 +22,9 @@ from marsseg_core.data.scaling import Scaling
 from marsseg_core.errors import PluginError, RunError
 from marsseg_core.evaluation.decoding import Decoding
 from marsseg_core.export import export, exporters
+from marsseg_core.export.description import describe
 from marsseg_core.export.form import Form, in_float32
+from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.networks.compiled import CompiledNetwork
 from marsseg_core.planning.resolved import ResolvedComponent
 from marsseg_core.registry.catalog import installed
@@ -63,6 +66,14 @@ def images() -> np.ndarray:
 def resolved(component: Exporter) -> ResolvedComponent:
     entry = installed().find(EXPORTER, "saved_model")
     return ResolvedComponent(entry, component, None)
+
+
+def test_the_description_has_no_folder_of_this_machine_and_keeps_what_lies_in_the_data(tmp_path):
+    folder = RunFolder(Path(shutil.copytree(PSP, tmp_path / "psp")))
+    source = "folder:path=/home/my name/photos:masks=gt/{name}.png"
+    folder.split.write_text(json.dumps(folder.read_split() | {"source": source}))
+    described = describe(folder, SimpleNamespace(input_shape=(None, 30, 46, 1)), Form(), None)
+    assert described["provenance"]["data"]["source"] == "folder:path=photos:masks=gt/{name}.png"
 
 
 class TestTheCommand:
