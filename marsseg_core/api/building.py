@@ -226,5 +226,6 @@ def dataset(name: AnyPath, *, plugins: Sequence[AnyPath] = (), **values: Any) ->
     """
     overrides = [f"data.1.{key}={parameters.to_text(value_of(value, key))}" for key, value in values.items()]
     request = request_of(arguments={"data": path_of(name, "name")}, overrides=overrides, plugins=plugins)
-    data: SegmentationData = resolve(request, open_session(), only=(kinds.DATASET,)).one(kinds.DATASET).load()
-    return data
+    from ..runs.data import load_data
+
+    return load_data(resolve(request, open_session(), only=(kinds.DATASET,)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RequestError
 from ..files.atomic import atomic_write
 from ..registry.entries import Entry
-from ..registry.kinds import AUGMENTATION, DATASET
+from ..registry.kinds import AUGMENTATION
 from ..registry.session import Session
 from .output import print_text
 
@@ -38,17 +38,18 @@ def preview(entry: Entry, text: str, data_text: str, session: Session, file: Pat
 def draw_preview(text: str, data_text: str, session: Session, target: Target, *, tiles: int = TILES) -> int:
     """Draw at most so many tiles before and after the augmentation `text` into a PNG file; return how many."""
     from ..planning.resolver import Request, resolve
+    from ..runs.data import load_data
 
     plan = resolve(Request(compositions={"augment": text, "data": data_text}), session)
-    augmentation = plan.one(AUGMENTATION)
-    data: SegmentationData = plan.one(DATASET).load()
+    data = load_data(plan)
 
     import numpy as np
 
     from ..data.arrays import scale
     from ..figures.preview import Example, preview_sheet
+    from ..training.prepared import prepare_augmentation
 
-    transform = augmentation.prepare(data, np.arange(len(data)))
+    transform = prepare_augmentation(plan.resolved[AUGMENTATION][0], data, np.arange(len(data)))
     rows = []
     for item in _tiles(data, tiles):
         pairs: list[tuple[Any, Any]] = [(scale(data.images[item]), data.masks[item])]

@@ -18,12 +18,11 @@ from ..data.ranges import Range
 from ..data.subsets import SUBSETS, subset_called
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
-from ..planning.invoke import call_component
 from ..planning.recognition import datasets_that_recognise, given_as_source
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
 from ..registry.session import Session
-from ..runs.data import read_data
+from ..runs.data import load_unlabelled, read_data
 from ..runs.recorded_data import recorded_split
 from .ensemble import scaling_of
 from .preparing import Preparing, preparing, unchanged
@@ -145,9 +144,8 @@ def _dataset(text: str, session: Session, runs: Sequence[RunFolder], subset: str
     scaling = scaling_of(runs)
     with given_as_source(text):
         plan = resolve(Request(compositions={"data": text}), session, only=(kinds.DATASET,)).with_scaling(scaling)
-    resolved = plan.resolved[kinds.DATASET][0]
     if subset is None:
-        images: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
+        images = load_unlabelled(plan)
         if images is not None:
             return _numbered(f"{text}, without labels", images, np.arange(len(images)))
     if subset is None or subset == ALL:

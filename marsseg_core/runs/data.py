@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..data.arrays import SegmentationData
 from ..data.cleaning import clean
 from ..errors import PluginError
@@ -29,8 +31,32 @@ def read_data(plan: Plan) -> SegmentationData:
 
     Raises PluginError that names the data set component, if that fails.
     """
+    return clean(load_data(plan), plan.cleaning)
+
+
+def load_data(plan: Plan) -> SegmentationData:
+    """Load the data of a plan as they are.
+
+    Raises PluginError that names the data set component, if that fails or returns something else.
+    """
     resolved = plan.resolved[kinds.DATASET][0]
     data = call_component(resolved, resolved.component.load)
     if not isinstance(data, SegmentationData):
         raise PluginError(f"The {resolved.entry.label} loads a {type(data).__name__}, not a SegmentationData.")
-    return clean(data, plan.cleaning)
+    return data
+
+
+def load_unlabelled(plan: Plan) -> np.ndarray | None:
+    """Load the images without labels of a plan's data set, (M, H, W, C) uint8; None if it has none.
+
+    Raises PluginError that names the data set component, if that fails or returns something else.
+    """
+    resolved = plan.resolved[kinds.DATASET][0]
+    images = call_component(resolved, resolved.component.unlabelled)
+    if images is None:
+        return None
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+        is_array = isinstance(images, np.ndarray)
+        what = f"{images.dtype} of shape {images.shape}" if is_array else f"the type {type(images).__name__}"
+        raise PluginError(f"The {resolved.entry.label} has images without labels of {what}, not uint8 (M, H, W, C).")
+    return images if len(images) else None

@@ -18,12 +18,11 @@ from ..files.documents import read_toml
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..planning import grammar
-from ..planning.invoke import call_component
 from ..planning.options import OF_LABELLED_DATA, OWN, UNUSED
 from ..planning.plan import Plan
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
-from .data import read_data
+from .data import load_unlabelled, read_data
 
 _logger = get_logger(__name__)
 
@@ -153,9 +152,8 @@ def _images(plan: Plan, data: SegmentationData, split: Split) -> tuple[np.ndarra
         return _images_of_data(plan, data, split)
     others = resolve(Request(compositions={"data": text}), plan.session, only=(kinds.DATASET,))
     others = others.with_scaling(data.scaling)
-    resolved = others.resolved[kinds.DATASET][0]
-    images: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
-    if images is not None and len(images):
+    images = load_unlabelled(others)
+    if images is not None:
         return images, f"{text}, without labels"
     labelled = read_data(others)
     return labelled.images, labelled.source
@@ -163,10 +161,9 @@ def _images(plan: Plan, data: SegmentationData, split: Split) -> tuple[np.ndarra
 
 def _images_of_data(plan: Plan, data: SegmentationData, split: Split) -> tuple[np.ndarray, str]:
     """Return the images without labels of the labelled data set and, if the plan says so, those in no subset."""
-    resolved = plan.resolved[kinds.DATASET][0]
-    own: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
+    own = load_unlabelled(plan)
     in_no_subset = np.flatnonzero(split.numbers(len(data)) < 0)
-    found = [] if own is None or not len(own) else [own]
+    found = [] if own is None else [own]
     source = f"{data.source}, without labels"
     if plan.training.unlabelled == UNUSED and len(in_no_subset):
         found.append(data.images[in_no_subset])
@@ -179,7 +176,7 @@ def _images_of_data(plan: Plan, data: SegmentationData, split: Split) -> tuple[n
         raise RequestError(
             "The data set has no images without labels"
             + (", and all that have labels are in a subset." if plan.training.unlabelled == UNUSED else "."),
-            where=f"--data {resolved.entry.name}",
+            where=f"--data {plan.resolved[kinds.DATASET][0].entry.name}",
             hint=hint,
         )
     if len({images.shape[1:] for images in found}) > 1:

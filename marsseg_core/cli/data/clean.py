@@ -10,7 +10,7 @@ import typer
 from ...errors import RequestError
 from ..common_options import Plugins
 from ..output import print_text
-from .data_argument import DataSource, Overrides, read_unlabelled, source_plan
+from .data_argument import DataSource, Overrides, source_plan
 
 
 def clean(
@@ -38,7 +38,7 @@ def clean(
     To clean the data of a run in the same way, use `marsseg run --set cleaning.drop_aliens=masks` and so on.
     """
     from ...files.atomic import refuse_existing, require_parent
-    from ...runs.data import read_data
+    from ...runs.data import load_unlabelled, read_data
     from .convert import write_data
 
     refuse_existing(out, "OUT")
@@ -52,7 +52,7 @@ def clean(
             where=source,
             hint="Add --drop-aliens masks, --drop-duplicates or --fill-margin 3.",
         )
-    write_data(out, data, read_unlabelled(plan))
+    write_data(out, data, load_unlabelled(plan))
     if data.scaling is not None:
         print_text(f"{out}: {data.scaling}, and are written as such")
     print_text(f"{out}: {data.cleaning}")

@@ -10,7 +10,7 @@ import typer
 from ...errors import RequestError, counted
 from ..common_options import Plugins
 from ..output import print_text
-from .data_argument import DataSource, Overrides, read_unlabelled, source_plan
+from .data_argument import DataSource, Overrides, source_plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,7 @@ def convert(
     and images without labels are written, too.
     """
     from ...files.atomic import refuse_existing, require_parent
-    from ...runs.data import read_data
+    from ...runs.data import load_unlabelled, read_data
 
     if layout is not None and out.suffix.lower() != ".npz":
         raise RequestError("A folder has no layout.", where="--layout", hint="Only an .npz file has one.")
@@ -47,7 +47,7 @@ def convert(
     require_parent(out, "OUT")
     plan = source_plan(source, set, plugin)
     data = read_data(plan)
-    write_data(out, data, read_unlabelled(plan), layout)
+    write_data(out, data, load_unlabelled(plan), layout)
     ignore_classes = ", ".join(data.class_names[index] for index in data.ignore_classes) or "none"
     if data.scaling is not None:
         print_text(f"{out}: {data.scaling}, and are written as such")

@@ -13,8 +13,6 @@ from ...registry.session import open_session
 from ..completion import composition, settings
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ...planning.plan import Plan
 
 DataSource = Annotated[
@@ -63,13 +61,3 @@ def source_plan(
     request = Request(compositions={"data": source}, sections=sections, overrides=overrides or ())
     with given_as_source(source):
         return resolve(request, open_session(plugins=plugins))
-
-
-def read_unlabelled(plan: Plan) -> np.ndarray | None:
-    """Read the images without labels of a plan's data set, (M, H, W, C) uint8; None if it has none."""
-    from ...planning.invoke import call_component
-    from ...registry import kinds
-
-    resolved = plan.resolved[kinds.DATASET][0]
-    images: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
-    return images

@@ -11,7 +11,7 @@ import typer
 from ..common_options import Plugins
 from ..output import print_json, print_table, print_text, say
 from ..targets import check_target
-from .data_argument import DataSource, Overrides, Split, read_unlabelled, source_plan
+from .data_argument import DataSource, Overrides, Split, source_plan
 
 if TYPE_CHECKING:
     from ...data.inspection import Inspection
@@ -35,12 +35,12 @@ def inspect(
     """
     from ...data.inspection import inspect as inspect_data
     from ...files.atomic import write_bytes
-    from ...runs.data import read_data
+    from ...runs.data import load_unlabelled, read_data
 
     check_target(html, "--html", ".html")
     plan = source_plan(source, set, plugin, split=split)
     data = read_data(plan)
-    unlabelled = read_unlabelled(plan)
+    unlabelled = load_unlabelled(plan)
     inspection = inspect_data(data, unlabelled, plan.split)
     if html is not None:
         from ...figures.inspection import inspection_page
