@@ -100,6 +100,7 @@ def _collect(like: np.ndarray, items: Iterable[np.ndarray], count: int) -> np.nd
             result[index] = item
         return result
     try:
+        root().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root()) as file:
             for item in items:
                 file.write(np.ascontiguousarray(item).data)

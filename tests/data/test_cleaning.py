@@ -139,9 +139,16 @@ def test_memory_mapped_data_stays_on_disk(faulty, tmp_path):
     assert list(cache.root().glob("*tmp*")) == []  # their file has no name
 
 
+def test_memory_mapped_data_of_ones_own_may_be_the_first_in_the_cache(faulty, tmp_path, monkeypatch):
+    np.save(tmp_path / "images", faulty.images)
+    monkeypatch.setenv("MARSSEG_CACHE", str(tmp_path / "new" / "cache"))
+    mapped = replace(faulty, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
+    assert remaining(clean(mapped, CleaningOptions("masks"))) == without(*ALIENS)
+
+
 def test_a_disk_that_cannot_be_written_is_reported(faulty, tmp_path, monkeypatch):
     np.save(tmp_path / "images", faulty.images)
-    monkeypatch.setenv("MARSSEG_CACHE", str(tmp_path / "absent"))
+    monkeypatch.setenv("MARSSEG_CACHE", str(tmp_path / "images.npy" / "below a file"))
     mapped = replace(faulty, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
     with pytest.raises(RunError, match="cleaned data cannot be written"):
         clean(mapped, CleaningOptions("masks"))
