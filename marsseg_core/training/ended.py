@@ -59,7 +59,7 @@ def write_report(folder: RunFolder, plan: Plan, *, moved: bool = False) -> Run:
     entry = plan.catalog.find(OBSERVER, _REPORT, prefer=DISTRIBUTION)
     avoid_importing_tensorflow()
     with folder.claimed(), run_log() as log:
-        run = _open_ended(folder, plan)
+        run = _with_scores(_open_ended(folder, plan))
         folder.remove_leftovers()
         log.begin(folder)
         if moved:
@@ -83,7 +83,7 @@ def relocate(folder: RunFolder, plan: Plan) -> Run:
     """
     avoid_importing_tensorflow()
     with folder.claimed(), run_log() as log:
-        run = _open_ended(folder, plan)
+        run = _with_scores(_open_ended(folder, plan))
         if has_other_unlabelled(folder, plan):
             read_unlabelled_of(folder, plan, run.data, run.split)
         log.begin(folder)
@@ -142,7 +142,7 @@ def steps_per_epoch(plan: Plan, data: SegmentationData, split: Split) -> int:
 
 
 def _open_ended(folder: RunFolder, plan: Plan) -> Run:
-    """Return a run as it was at its end: its best network, its history, and its scores, which are computed again."""
+    """Return a run as it was at its end, with its best network and its history, but without its scores."""
     if not folder.metrics.is_file():
         raise RequestError(
             "The run has not ended.", where=str(folder.path), hint=f"To resume it: marsseg run --resume {folder.path}"
@@ -158,5 +158,10 @@ def _open_ended(folder: RunFolder, plan: Plan) -> Run:
     run.history = folder.read_history()
     run.best_epoch, run.best_by = metrics["best_epoch"], metrics.get("best_by", run.best_by)
     run.decoding = recorded_decoding(folder)
-    run.scores, _ = score_subsets(run, metrics["subsets"])
+    return run
+
+
+def _with_scores(run: Run) -> Run:
+    """Return the run with its scores, which are computed again: its folder has only their values."""
+    run.scores, _ = score_subsets(run, run.metrics["subsets"])
     return run

@@ -313,7 +313,7 @@ def test_the_options_of_a_sweep_that_goes_on_are_its_own(cli):
 
 
 @pytest.mark.slow
-def test_trials_are_runs(tmp_path, without_observers):
+def test_trials_are_runs(tmp_path, without_observers, monkeypatch):
     sweep = begin(tmp_path, trials=1, report=0)
     (trial,) = run(sweep, lambda task: task.answer(), places=1).trials
     folder = sweep.folder.trial(0)
@@ -324,7 +324,12 @@ def test_trials_are_runs(tmp_path, without_observers):
     (group,) = compare_runs([sweep.folder.path], subset="validation").groups
     assert group.runs[0].path == folder.path
 
+    from marsseg_core.training import ended
+
+    scored, score = [], ended.score_subsets
+    monkeypatch.setattr(ended, "score_subsets", lambda run, subsets: scored.append([*subsets]) or score(run, subsets))
     scores = score_trial(folder=str(folder.path), disabled=(), trust=False)
+    assert scored == [["test"]]
     assert [*folder.read_metrics()["subsets"]] == ["validation", "test"]
     assert folder.read_metrics()["subsets"]["test"]["miou"] == scores["miou"]
     folder.check_unchanged()
