@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.paths import FROZEN
 
 import marsseg
+from marsseg_core.api import building, results, training
 from marsseg_core.errors import MarssegError
 
 pytestmark = pytest.mark.usefixtures("without_reports")
@@ -33,8 +35,50 @@ NO_COUNT = {
     "yes": True,
 }
 NO_FUNCTION = {"number": 3, "text": "print", "array": np.zeros(2)}
+PSP = FROZEN / "psp"
 IMAGES = [np.zeros((8, 8), np.uint8)]
 GIVEN = {"images": np.zeros((2, 4, 4, 1), np.uint8), "masks": np.zeros((2, 4, 4), np.uint8), "class_names": ("a", "b")}
+
+
+class TestBeforeKerasIsLoaded:
+    """To load Keras takes seconds: what can be checked without it is checked before."""
+
+    @pytest.fixture(autouse=True)
+    def without_keras(self, monkeypatch):
+        def start_keras():
+            raise AssertionError("Keras is loaded")
+
+        for module in (building, results, training):
+            monkeypatch.setattr(module, "start_keras", start_keras)
+
+    @pytest.mark.parametrize(
+        ("call", "what"),
+        [
+            (lambda: marsseg.network("unett"), "no architecture 'unett'"),
+            (lambda: marsseg.network("unet", seed=-1), "seed"),
+            (lambda: marsseg.loss("tverski"), "no loss 'tverski'"),
+            (lambda: marsseg.loss("ssce,dice"), "must name one loss"),
+            (lambda: marsseg.predict("nowhere", IMAGES), "nowhere"),
+            (lambda: marsseg.predict(PSP, IMAGES, with_ignored="yes"), "with_ignored"),
+            (lambda: marsseg.predict(PSP, IMAGES, engine="onnxx"), "no engine 'onnxx'"),
+            (lambda: marsseg.evaluate("nowhere"), "nowhere"),
+            (lambda: marsseg.evaluate(PSP, "nowhere.npz"), r"no file or folder 'nowhere\.npz'"),
+            (lambda: marsseg.evaluate(PSP, subset="tests"), "no subset 'tests'"),
+            (lambda: marsseg.evaluate(PSP, metrics="mio"), "'mio'"),
+            (lambda: marsseg.evaluate(PSP, decoding="offset"), "no decoding 'offset'"),
+            (lambda: marsseg.evaluate(PSP, tta="yes"), "tta"),
+            (lambda: marsseg.resume("nowhere"), "nowhere"),
+            (lambda: marsseg.resume(PSP), "finished"),
+            (lambda: marsseg.extend("nowhere", epochs=3), "nowhere"),
+            (lambda: marsseg.extend(PSP, epochs=0), "epochs"),
+            (lambda: marsseg.extend(PSP, epochs=9, out=PSP), "nothing is ever overwritten"),
+            (lambda: marsseg.report("nowhere"), "nowhere"),
+            (lambda: marsseg.report(PSP, trust="yes"), "trust"),
+        ],
+    )
+    def test_a_wrong_argument_is_refused(self, call, what):
+        with pytest.raises(MarssegError, match=what):
+            call()
 
 
 def data(**wrong):

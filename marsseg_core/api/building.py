@@ -10,7 +10,7 @@ from ..components.specs import LossSpec
 from ..conventions import VOID, LossFunction
 from ..data.limits import SIDE_LIMIT
 from ..errors import RequestError, nearest
-from ..networks.startup import start_keras
+from ..networks.startup import check_backend, start_keras
 from ..planning.arguments import count_of, path_of, paths_of, request_of, text_of, value_of
 from ..planning.invoke import build_component, call_component
 from ..planning.plan import NETWORK_KINDS
@@ -109,12 +109,14 @@ def network(
         logits = network.predict(images, batch_size=1)
         ```
     """
-    start_keras()
+    check_backend()
     sizes = {"height": height, "width": width, "channels": channels}
     shape = [count_of(value, name, at_least=1, at_most=SIDE_LIMIT) for name, value in sizes.items()]
     classes = count_of(num_classes, "num_classes", at_least=2, at_most=VOID)
     request = request_of(arguments={"arch": arch, "encoder": encoder, "bottleneck": bottleneck}, plugins=plugins)
     resolved = resolve(request, open_session(), only=NETWORK_KINDS)
+    seed = None if seed is None else count_of(seed, "seed", at_least=0)
+    start_keras()
     from ..networks.build import assemble_network
     from ..networks.keras_backend import precision
     from ..runs.pretrained import load_encoder_weights
@@ -122,7 +124,7 @@ def network(
     if seed is not None:
         import keras
 
-        keras.utils.set_random_seed(count_of(seed, "seed", at_least=0))
+        keras.utils.set_random_seed(seed)
     with precision():
         built = assemble_network(resolved, shape, classes)
         load_encoder_weights(resolved, built)
@@ -169,9 +171,7 @@ def loss(
         model.compile("adamw", loss=marsseg.loss("dice:weight=0.5", num_classes=5))
         ```
     """
-    start_keras()
-    from ..networks.keras_backend import fixed_settings
-
+    check_backend()
     request = request_of(arguments={"loss": name}, plugins=plugins)
     is_named = request.compositions["loss"] != parameters.NONE_WORD
     losses = resolve(request, open_session(), only=(kinds.LOSS,)).resolved[kinds.LOSS] if is_named else ()
@@ -184,6 +184,7 @@ def loss(
     equal_frequencies = (1,) * num_classes if isinstance(num_classes, int) else ()
     rows: Any = (ignore_classes, equal_frequencies if class_frequencies is None else class_frequencies)
     spec = LossSpec(num_classes, *rows)
+    start_keras()
     if call_component(chosen, chosen.component.targets, spec) is not None:
         raise RequestError(
             f"The loss '{name}' needs targets that are computed from each mask.",
@@ -194,6 +195,7 @@ def loss(
             f"The loss '{name}' needs the images, which Keras does not pass to a loss.",
             hint="Train with it by `marsseg.run`.",
         )
+    from ..networks.keras_backend import fixed_settings
     from ..training.checked_loss import checked_loss
 
     with fixed_settings():

@@ -11,7 +11,7 @@ from ..errors import RequestError
 from ..experiments.comparison import Comparison, compare_runs
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
-from ..networks.startup import start_keras
+from ..networks.startup import check_backend, start_keras
 from ..planning.arguments import flag_of, path_of, text_of, texts_of
 from ..planning.python_components import given_components
 from ..registry import kinds
@@ -114,30 +114,32 @@ def predict(
         labels = list(marsseg.predict(["runs/one", "runs/two"], images, tta=True))
         ```
     """
-    start_keras()
+    check_backend()
     from ..evaluation.confusion import check_finite, decode
     from ..export.exporters import find_engine
     from ..inference.ensemble import load_networks, open_runs, scaling_of, with_channels
     from ..inference.given_images import GivenImages, images_of
-    from ..networks.predictor import Predictor
     from ..runs.decoding import decoding_of, uses_tta
 
     chosen_range = None if range is None else _range(range)
-    flips, trust = _flips(tta), flag_of(trust, "trust")
-    probabilities = flag_of(probabilities, "probabilities")
+    flips, session = _flips(tta), open_session(trust=flag_of(trust, "trust"))
+    with_ignored, probabilities = flag_of(with_ignored, "with_ignored"), flag_of(probabilities, "probabilities")
     paths = [runs] if isinstance(runs, str | os.PathLike) else runs
     if not isinstance(paths, Sequence) or not paths:
         raise RequestError("A run folder is needed, or a list of them.", where="runs", hint="Pass 'runs/…' or a run.")
     arrays = images_of(images)
     folders, classes = open_runs([path_of(path, "runs") for path in paths])
     scaled_images = GivenImages(chosen_range, scaling_of(folders))
-    session = open_session(trust=flag_of(trust, "trust"))
+    ignore_classes = () if with_ignored else classes.ignore_classes
     decoded = decoding_of(folders, text_of(decoding, "decoding"))
     labels_only = not probabilities and not decoded.offsets
-    networks = load_networks(folders, session, find_engine(text_of(engine, "engine"), session.catalog))
+    runtime = find_engine(text_of(engine, "engine"), session.catalog)
+    start_keras()
+    from ..networks.predictor import Predictor
+
+    networks = load_networks(folders, session, runtime)
     predictor = Predictor(networks, tta=uses_tta(folders, flips), labels_only=labels_only)
     outputs = predictor.probabilities(with_channels(image, predictor.channels) for image in scaled_images(arrays))
-    ignore_classes = () if flag_of(with_ignored, "with_ignored") else classes.ignore_classes
 
     def predicted() -> Iterator[np.ndarray]:
         for number, output in enumerate(outputs):
@@ -191,24 +193,36 @@ def evaluate(
         print(confusion.miou, confusion.value("boundary_iou"))
         ```
     """
-    start_keras()
+    check_backend()
     from ..export.exporters import find_engine
-    from ..inference.scoring import score_runs
+    from ..inference.image_sources import ALL, checked_subset
+    from ..planning.metrics import MetricTable
+    from ..runs.data import check_data
+    from ..runs.decoding import check_choice
 
     folder = RunFolder.open(path_of(run, "run"))
     source = None if data is None else given_components(kinds.DATASET, data)
-    subset = text_of(subset, "subset") if subset is not None else "all" if source else "test"
+    subset = checked_subset(text_of(subset, "subset") if subset is not None else ALL if source else "test")
     further_metrics = None if metrics is None else text_of(metrics, "metrics")
-    session = open_session(trust=flag_of(trust, "trust"))
+    flips, session = _flips(tta), open_session(trust=flag_of(trust, "trust"))
+    check_choice(text_of(decoding, "decoding"))
+    runtime = find_engine(text_of(engine, "engine"), session.catalog)
+    if further_metrics is not None:
+        MetricTable({}).asking(further_metrics, session.catalog, where=f"--metrics {further_metrics}")
+    if isinstance(source, str):
+        check_data(source, folder, session, planned=subset != ALL)
+    start_keras()
+    from ..inference.scoring import score_runs
+
     (score,) = score_runs(
         [folder],
         [source],
         subset,
         session,
         metrics=further_metrics,
-        tta=_flips(tta),
-        decoding=text_of(decoding, "decoding"),
-        engine=find_engine(text_of(engine, "engine"), session.catalog),
+        tta=flips,
+        decoding=decoding,
+        engine=runtime,
     )
     if score.transductive:
         _logger.warning(transductive_sentence(score.run))

@@ -12,6 +12,7 @@ from ..errors import RequestError
 from ..experiments.members import MemberWorkers
 from ..experiments.resumption import follow, is_series, plans_of_series, resume_series
 from ..experiments.series import Series, plan_series, run_series
+from ..files.atomic import refuse_existing
 from ..files.run_folder import RunFolder
 from ..hooks import CallbackObserver, HookCaller, announce
 from ..networks.processes import processes
@@ -201,10 +202,7 @@ def resume(
         run = marsseg.resume("runs/interrupted")
         ```
     """
-    join_processes()
-    start_keras()
-    from ..training.loop import resume as resume_training
-
+    check_backend()
     path, moved = path_of(path, "path"), _is_place(data) or unlabelled is not None
     place = value_of(unlabelled, "unlabelled")
     if is_series(path):
@@ -217,12 +215,17 @@ def resume(
         plans = plans_of_series(path, open_session(trust=flag_of(trust, "trust")), source, training)
         if place is not None:
             check_has_method(next(iter(plans.values())).resolved, "unlabelled")
+        start_keras()
         return _with_page(resume_series(path, plans, moved=moved), next(iter(plans.values())))
     folder = RunFolder.open(path)
     if not moved:
         folder.check_unfinished()
-    callback_observer = _callbacks(callbacks)
     resolved = _plan_of_run(folder, trust, data, arch, workers=workers, unlabelled=place)
+    join_processes()
+    callback_observer = _callbacks(callbacks)
+    start_keras()
+    from ..training.loop import resume as resume_training
+
     run = resume_training(folder, resolved, moved=moved, hooks=callback_observer.add_to(announce(resolved)))
     if processes().leads and (series := follow(folder.path)) is not None:
         _with_page(series, resolved)
@@ -271,18 +274,22 @@ def extend(
         run = marsseg.extend("runs/finished", epochs=60)
         ```
     """
-    start_keras()
-    from ..training.extension import extend as extend_training
-
+    check_backend()
     folder = RunFolder.open(path_of(path, "path"))
-    callback_observer = _callbacks(callbacks)
+    target = None if out is None else path_of(out, "out")
     place = value_of(unlabelled, "unlabelled")
     total = count_of(epochs, "epochs", at_least=1)
     resolved = _plan_of_run(folder, trust, data, arch, epochs=total, unlabelled=place)
+    if target is not None:
+        refuse_existing(target)
+    callback_observer = _callbacks(callbacks)
+    start_keras()
+    from ..training.extension import extend as extend_training
+
     return extend_training(
         folder,
         resolved,
-        out=None if out is None else path_of(out, "out"),
+        out=target,
         moved=_is_place(data) or place is not None,
         hooks=callback_observer.add_to(announce(resolved)),
     )
@@ -311,11 +318,13 @@ def report(path: AnyPath, *, data: AnyPath | Data | None = None, trust: bool = F
         marsseg.report("runs/finished")
         ```
     """
+    check_backend()
+    folder = RunFolder.open(path_of(path, "path"))
+    resolved = _plan_of_run(folder, trust, data, None)
     start_keras()
     from ..training.ended import write_report
 
-    folder = RunFolder.open(path_of(path, "path"))
-    return write_report(folder, _plan_of_run(folder, trust, data, None), moved=_is_place(data))
+    return write_report(folder, resolved, moved=_is_place(data))
 
 
 def _callbacks(value: Any) -> CallbackObserver:
