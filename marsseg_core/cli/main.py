@@ -41,25 +41,23 @@ from .words import command_meant, other_words_for_options, refuse_spaces_in_list
 
 # Each command is a function in a module of this package with the same name (with _ instead of -).
 COMMANDS: Final = (
-    *(
-        "run",
-        "sweep",
-        "ablate",
-        "predict",
-        "evaluate",
-        "export",
-        "pack",
-        "check",
-        "report",
-        "compare",
-        "board",
-        "list",
-        "show",
-        "doctor",
-        "new-plugin",
-        "env",
-        "help",
-    ),
+    "run",
+    "sweep",
+    "ablate",
+    "predict",
+    "evaluate",
+    "export",
+    "pack",
+    "check",
+    "report",
+    "compare",
+    "board",
+    "list",
+    "show",
+    "doctor",
+    "new-plugin",
+    "env",
+    "help",
 )
 # Each group is a package with such modules.
 COMMAND_GROUPS: Final = ("data",)

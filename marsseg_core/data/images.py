@@ -91,17 +91,15 @@ def read_image(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.ndarray:
     return pixels if pixels.dtype == np.uint8 else scaled_values(pixels, 0, 65535)[0]
 
 
-def read_pixels(
-    path: Path | str, *, limit: int = PIXEL_LIMIT, upper_bits: bool = False, upright: bool = True
-) -> np.ndarray:
+def read_pixels(path: Path | str, *, limit: int = PIXEL_LIMIT, upper_bits: bool = False) -> np.ndarray:
     """Read an image file as an array (H, W, C) of the numbers stored in it.
 
     The type is uint8, uint16, int32, uint32 or float32. Grey images have one channel, colour images three. Palettes and
-    CMYK are converted to RGB; transparency is dropped. With `upright` the image is turned according to its EXIF
-    orientation. Pillow decodes only the upper 8 bits of 16-bit colours: they are refused, unless `upper_bits` allows
-    it. Raises RequestError if the file cannot be read or has more than `limit` pixels.
+    CMYK are converted to RGB; transparency is dropped. The image is turned according to its EXIF orientation. Pillow
+    decodes only the upper 8 bits of 16-bit colours: they are refused, unless `upper_bits` allows it. Raises
+    RequestError if the file cannot be read or has more than `limit` pixels.
     """
-    return read_turned(path, limit=limit, upper_bits=upper_bits, upright=upright)[0]
+    return read_turned(path, limit=limit, upper_bits=upper_bits, upright=True)[0]
 
 
 def read_turned(path: Path | str, *, limit: int, upper_bits: bool, upright: bool) -> tuple[np.ndarray, bool]:
@@ -246,13 +244,12 @@ def _some_colours(picture: Image.Image) -> str:
     return f"The colours of this mask are {', '.join(str(colour) for _, colour in counts[:_MOST_COLOURS])}{more}."
 
 
-def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> None:
+def write_png(path: Path, array: np.ndarray) -> None:
     """Write an array (H, W), (H, W, 1) or (H, W, 3) uint8 to a PNG file, atomically.
 
-    With a palette, an array of class ids is written as colours; `read_mask` reads it back with the same palette. Raises
-    RunError if the file cannot be written.
+    Raises RunError if the file cannot be written.
     """
-    picture = png_picture(array, palette)
+    picture = png_picture(array)
     with atomic_write(path) as temporary:
         picture.save(temporary, format="PNG")
 

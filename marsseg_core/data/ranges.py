@@ -266,7 +266,7 @@ def _by_percentiles(wanted: Range, chunks: ImageChunks, numbers: Numbers) -> Sca
     for percent in (wanted.low, wanted.high):
         reached = int(np.searchsorted(np.cumsum(counts), max(1, percent / 100 * counts.sum())))
         ends.append(low + step * reached)
-    if not ends[0] < ends[1] and extremes.highest_in is not None:
+    if not ends[0] < ends[1]:
         refuse(
             extremes.highest_in,
             f"and all others have {ends[0]:g} at both percentiles of {wanted}",

@@ -41,19 +41,18 @@ _WHERE = "scores"
 _REPR_LETTERS = 400
 
 
-def check_finite(values: np.ndarray, item: str, *, hint: str | None = None) -> None:
+def check_finite(values: np.ndarray, item: str) -> None:
     """Check that the logits or probabilities of an item are finite.
 
     Raises RunError where they are not: a NaN or an infinity must not be decoded to a class. `item` names the item in
-    the message, and `hint` replaces the default advice.
+    the message.
     """
     finite = np.isfinite(values)
     if not finite.all():
         wrong = np.asarray(values)[~finite].flat[0]
         raise RunError(
             f"The network predicts {wrong} for {item}: only finite numbers can be scored or shown.",
-            hint=hint
-            or "Its weights, or the statistics of its normalisation layers, have grown without bound or are damaged: "
+            hint="Its weights, or the statistics of its normalisation layers, have grown without bound or are damaged: "
             "train it with a smaller learning rate.",
         )
 

@@ -22,7 +22,6 @@ from .results import Bars, Curves, Line, Links, Section, class_bars, results_pag
 
 # More curves or bars can be told apart by nobody. The tables have all groups.
 _MOST_GROUPS: Final = 12
-_LONGEST_LABEL: Final = 60
 
 
 def comparison_page(comparison: Comparison, beside: Path) -> str:

@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn
 from ..errors import MarssegError, RequestError
 from .contents import other_content
 from .regular import open_regular
-from .schema import Anything, Form, FormError, Table
+from .schema import Anything, Form, FormError
 from .text import decode_text
 
 # Sizes of files in bytes. The split.json of a run on a million named items has about 80 MB; a plan has some kilobytes.
@@ -127,19 +127,18 @@ def parse_json(content: bytes) -> Any:
     return value
 
 
-def read_toml(path: Path, what: str = "", form: Form = Table()) -> dict[str, Any]:  # noqa: B008 (frozen)
-    """Read a TOML file, and check its form.
+def read_toml(path: Path, what: str = "") -> dict[str, Any]:
+    """Read a TOML file.
 
     Args:
         path: the file
         what: what error messages call it, such as "The plan"; otherwise its name
-        form: the form of its content
 
     Returns:
         The content.
 
     Raises:
-        RequestError: if the file cannot be read, or its content has another form
+        RequestError: if the file cannot be read, or is no TOML
     """
     what, where = (what, path) if what else (path.name, path.parent)
     with decoding(f"{what} cannot be read", where):
@@ -151,7 +150,7 @@ def read_toml(path: Path, what: str = "", form: Form = Table()) -> dict[str, Any
             raise RecursionError
         content = tomllib.loads(text)
         _check_depth(content)
-    return dict(checked(content, form, what, where))
+    return content
 
 
 def _check_content(path: Path, expected: str) -> None:

@@ -28,6 +28,9 @@ _logger = get_logger(__name__)
 # So many tasks for each place: then the last ones to end wait little for each other.
 _TASKS_PER_PLACE: Final = 4
 
+# So many rows of probabilities are in memory while the parts of an image are joined.
+_STRIP_ROWS: Final = 256
+
 
 class SpreadPrediction:
     """Predict the images of a request on workers.
@@ -172,5 +175,5 @@ class SpreadPrediction:
         self._summary.add(outputs.read(self._source.names[position], self._prediction.request.pixel_limit))
 
 
-def _strips(values: np.ndarray, rows: int = 256) -> Iterator[np.ndarray]:
-    return (values[start : start + rows] for start in range(0, len(values), rows))
+def _strips(values: np.ndarray) -> Iterator[np.ndarray]:
+    return (values[start : start + _STRIP_ROWS] for start in range(0, len(values), _STRIP_ROWS))

@@ -18,6 +18,7 @@ from marsseg_core.data.images import (
     PIXEL_LIMIT,
     image_size,
     orientation_of,
+    png_picture,
     read_image,
     read_mask,
     write_mask,
@@ -600,7 +601,7 @@ def test_a_written_image_is_read_back(tmp_path_factory, pixels):
 @given(ids=arrays.arrays(np.uint8, (5, 4), elements=st.sampled_from(sorted(PALETTE.values()))))
 def test_ids_written_as_colours_are_read_back_as_ids(tmp_path_factory, ids):
     path = tmp_path_factory.mktemp("out") / "a.png"
-    write_png(path, ids, palette=PALETTE)
+    png_picture(ids, PALETTE).save(path)
     np.testing.assert_array_equal(read_mask(path, palette=PALETTE), ids)
 
 
