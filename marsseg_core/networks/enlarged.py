@@ -40,9 +40,7 @@ def _convolution(factors: tuple[int, ...]) -> Any:
         maps, kernels = tensors[:count], tensors[count:]
         parts = [_forward(x, factor, kernel) for x, factor, kernel in zip(maps, factors, kernels, strict=True)]
 
-        def gradient(*arguments: Any, upstream: Any = None) -> tuple[Any, ...]:
-            # JAX and TensorFlow pass the gradient by position, PyTorch by name.
-            output_gradient = arguments[0] if upstream is None else upstream
+        def gradient(output_gradient: Any) -> tuple[Any, ...]:
             pairs = [
                 _backward(x, factor, kernel, output_gradient)
                 for x, factor, kernel in zip(maps, factors, kernels, strict=True)

@@ -16,7 +16,6 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-from ..errors import RequestError
 from .machine import processors, versions
 from .processes import Processes
 
@@ -164,36 +163,27 @@ def add_biases_in_float32(network: keras.Model) -> None:
 def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, Any]:
     """Return the value of a scalar function at the tensor `at`, and its gradient, which has the shape of `at`.
 
-    Keras has no function for this. Raises RequestError on a backend other than TensorFlow and JAX.
+    Keras has no function for this.
     """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
+    if keras.backend.backend() == "tensorflow":
         import tensorflow
 
         with tensorflow.GradientTape() as tape:
             tape.watch(at)
             value = function(at)
         return value, tape.gradient(value, at, unconnected_gradients=tensorflow.UnconnectedGradients.ZERO)
-    if backend == "jax":
-        import jax
+    import jax
 
-        result: tuple[Any, Any] = jax.value_and_grad(function)(at)
-        return result
-    raise RequestError(
-        f"This weighting needs gradients, which are not available on the backend '{backend}'.",
-        where="KERAS_BACKEND",
-        hint="Use tensorflow or jax, or a weighting that needs no gradients.",
-    )
+    result: tuple[Any, Any] = jax.value_and_grad(function)(at)
+    return result
 
 
 def compile_call(network: keras.Model, shape: tuple[int, ...]) -> Callable[[np.ndarray], np.ndarray]:
     """Compile a network, in inference mode, for images of one shape, (B, H, W, C) float32, to float32 logits.
 
-    The compiled function reads the network's variables at each call. On other backends than TensorFlow and JAX, it is
-    the plain call.
+    The compiled function reads the network's variables at each call.
     """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
+    if keras.backend.backend() == "tensorflow":
         import tensorflow
 
         function = tensorflow.function(
@@ -202,19 +192,15 @@ def compile_call(network: keras.Model, shape: tuple[int, ...]) -> Callable[[np.n
         with temporary_gradients():
             traced = function.get_concrete_function(tensorflow.TensorSpec(shape, tensorflow.float32))
         return lambda images: np.asarray(traced(tensorflow.constant(images)), np.float32)
-    if backend == "jax":
-        import jax
+    import jax
 
-        jitted = jax.jit(
-            lambda trained, other, images: network.stateless_call(trained, other, images, training=False)[0]
-        )
+    jitted = jax.jit(lambda trained, other, images: network.stateless_call(trained, other, images, training=False)[0])
 
-        def call(images: np.ndarray) -> np.ndarray:
-            variables = (network.trainable_variables, network.non_trainable_variables)
-            return np.asarray(jitted(*([v.value for v in group] for group in variables), images), np.float32)
+    def call(images: np.ndarray) -> np.ndarray:
+        variables = (network.trainable_variables, network.non_trainable_variables)
+        return np.asarray(jitted(*([v.value for v in group] for group in variables), images), np.float32)
 
-        return call
-    return lambda images: np.asarray(keras.ops.convert_to_numpy(network(images, training=False)), np.float32)
+    return call
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
