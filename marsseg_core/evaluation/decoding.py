@@ -8,6 +8,9 @@ from typing import Final
 
 import numpy as np
 
+# The smallest probability whose logarithm is taken.
+_SMALLEST: Final = 1e-30
+
 
 @dataclass(frozen=True)
 class Decoding:
@@ -38,6 +41,12 @@ class Decoding:
 
 ARGMAX: Final = Decoding()
 """Choose the class with the largest logit."""
+
+
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Return the logarithms of probabilities, which are logits; that of 0 is finite too."""
+    logarithms: np.ndarray = np.log(np.maximum(probabilities, _SMALLEST))
+    return logarithms
 
 
 def mean_decoding(decodings: Sequence[Decoding]) -> Decoding:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 import keras
 import numpy as np
@@ -13,10 +12,7 @@ from ..networks.compiled import compiled
 from ..networks.predictor import HALF, Predictor
 from ..planning.resolved import ResolvedComponent
 from .confusion import Confusion, check_finite
-from .decoding import ARGMAX, Decoding
-
-# The smallest probability whose logarithm is taken.
-_SMALLEST: Final = 1e-30
+from .decoding import ARGMAX, Decoding, log_probabilities
 
 
 def predicted_batches(
@@ -24,20 +20,19 @@ def predicted_batches(
     data: SegmentationData,
     items: np.ndarray,
     batch: int,
-    overlap: float | None = HALF,
     tta: bool = False,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the masks (B, H, W) and the logits (B, H, W, K) float32 of the items, in order, batch by batch.
 
-    Where the items are not of the size that the network takes, they are predicted in tiles, with an `overlap` as that
-    of a `Predictor`. Then each item is a batch, and its logits are the logarithms of the blended probabilities. With
-    `tta` too, the logits are the logarithms of the probabilities, averaged over the flipped copies of the item.
+    Where the items are not of the size that the network takes, they are predicted in tiles that share one half. Then
+    each item is a batch, and its logits are the logarithms of the blended probabilities. With `tta` too, the logits are
+    the logarithms of the probabilities, averaged over the flipped copies of the item.
 
     Raises RunError, which names the item, where the logits of an item are not finite.
     """
     sizes = zip(network.input_shape[1:], data.images.shape[1:], strict=True)
     if tta or any(taken not in (None, size) for taken, size in sizes):
-        predictor = Predictor([network], tta=tta, overlap=overlap, batch=batch)
+        predictor = Predictor([network], tta=tta, overlap=HALF, batch=batch)
         yield from _predicted_one_by_one(predictor, data, items)
         return
     batch, function = min(batch, len(items)), compiled(network)
@@ -58,7 +53,7 @@ def _predicted_one_by_one(
     images = (np.asarray(data.images[item]) for item in items)
     for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
         check_finite(probabilities, f"{data.title(item)} of {data.source}")
-        yield data.masks[item][None], np.log(np.maximum(probabilities, _SMALLEST))[None]
+        yield data.masks[item][None], log_probabilities(probabilities)[None]
 
 
 def evaluate(
@@ -67,16 +62,14 @@ def evaluate(
     items: np.ndarray,
     batch: int,
     metrics: Sequence[ResolvedComponent] = (),
-    overlap: float | None = HALF,
     decoding: Decoding = ARGMAX,
     tta: bool = False,
 ) -> Confusion:
     """Predict the items with the network, and return their confusion matrices with these further metrics.
 
-    `overlap` and `tta` are those of `predicted_batches`. The default of `overlap` is how a training scores, so that a
-    run's scores can be computed again.
+    `tta` is that of `predicted_batches`.
     """
-    (confusion,) = evaluate_decodings(network, data, items, batch, metrics, [decoding], overlap, tta)
+    (confusion,) = evaluate_decodings(network, data, items, batch, metrics, [decoding], tta)
     return confusion
 
 
@@ -87,13 +80,12 @@ def evaluate_decodings(
     batch: int,
     metrics: Sequence[ResolvedComponent],
     decodings: Sequence[Decoding],
-    overlap: float | None = HALF,
     tta: bool = False,
 ) -> list[Confusion]:
     """Predict the items once, and return the confusion matrices of each decoding; see `evaluate`."""
     groups = None if data.groups is None else data.groups[items]
     confusions = [Confusion(data.class_names, data.ignore_classes, metrics, groups=groups) for _ in decodings]
-    for masks, logits in predicted_batches(network, data, items, batch, overlap, tta):
+    for masks, logits in predicted_batches(network, data, items, batch, tta):
         for confusion, decoding in zip(confusions, decodings, strict=True):
             confusion.update(masks, decoding.of_logits(logits))
     return confusions

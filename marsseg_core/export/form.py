@@ -16,14 +16,11 @@ from ..data.arrays import scale
 from ..data.scaling import Scaling, scaled_values
 from ..errors import RequestError
 from ..evaluation.confusion import decode
-from ..evaluation.decoding import ARGMAX, Decoding
+from ..evaluation.decoding import ARGMAX, Decoding, log_probabilities
 from ..networks.compiled import compiled
 from ..networks.keras_backend import precision
 from ..networks.labels import labels_of
 from ..networks.local import locality, resized
-
-# The smallest probability whose logarithm is taken.
-_SMALLEST: Final = 1e-30
 
 # The longest table of scaled values: that of 16 bits.
 _LONGEST_TABLE: Final = 2**16
@@ -127,8 +124,7 @@ class Form:
         if self.output == "logits":
             return output
         if self.output == "probabilities":
-            logarithms: np.ndarray = np.log(np.maximum(output, _SMALLEST))
-            return logarithms
+            return log_probabilities(output)
         ones: np.ndarray = np.eye(classes, dtype=np.float32)[output]
         return ones
 
