@@ -44,7 +44,7 @@ def find_exporter(text: str, catalog: Catalog) -> ResolvedComponent:
     found = resolve_composition(EXPORTER, text, catalog, where=f"--{EXPORTER.option} {text}")
     if len(found) != 1:
         raise RequestError("A network is written in one format.", where=f"--{EXPORTER.option} {text}")
-    resolved = ResolvedComponent(*found[0])
+    (resolved,) = found
     exporter: Exporter = resolved.component
     check_installed(exporter, resolved.entry.name, f"--{EXPORTER.option} {text}")
     if chosen_backend() not in exporter.backends:
@@ -90,8 +90,8 @@ def _engines(catalog: Catalog) -> Iterator[tuple[str, ResolvedComponent]]:
     for entry in catalog.of_kind(EXPORTER):
         with suppress(MarssegError):  # a broken plugin
             (found,) = resolve_composition(EXPORTER, entry.qualified_name, catalog)
-            if found[1].engine:
-                yield found[1].engine, ResolvedComponent(*found)
+            if found.component.engine:
+                yield found.component.engine, found
 
 
 def check_target(path: Path, exporter: Exporter) -> None:

@@ -15,11 +15,11 @@ from typing import Any
 
 from ..errors import RequestError
 from ..registry.catalog import Catalog, installed
-from ..registry.entries import Entry
 from ..registry.kinds import Kind
 from ..registry.loading import load
 from ..registry.parameters import NONE_WORD, configure, parameters_of
-from .options import Options, options_of
+from .options import options_of
+from .resolved import ResolvedComponent
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _parse_one(item: str, text: str, where: str | None) -> NamedComponent:
 
 def resolve_composition(
     kind: Kind, text: str, catalog: Catalog | None = None, prefer: str | None = None, *, where: str | None = None
-) -> list[tuple[Entry, Any, Options]]:
+) -> list[ResolvedComponent]:
     """Create the components of a composition text, such as "hflip:p=1,noise", with their entries and options.
 
     If several distributions provide a name, the distribution `prefer` is used. Errors name `where`, else the text.
@@ -88,10 +88,10 @@ def resolve_composition(
         own = {key: value for key, value in named.parameters.items() if key not in core}
         others = {key: value for key, value in named.parameters.items() if key in core}
         component = configure(load(entry), own, where=named.name)
-        resolved.append((entry, component, configure(options, others, where=named.name)))
+        resolved.append(ResolvedComponent(entry, component, configure(options, others, where=named.name)))
     return resolved
 
 
 def components(kind: Kind, text: str, catalog: Catalog | None = None, *, where: str | None = None) -> tuple[Any, ...]:
     """Create the components of a composition text. Errors name `where`, else the text."""
-    return tuple(component for _, component, _ in resolve_composition(kind, text, catalog, where=where))
+    return tuple(each.component for each in resolve_composition(kind, text, catalog, where=where))

@@ -62,5 +62,4 @@ def nested_components(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> 
 
     If several distributions provide a name, the owner's distribution is used.
     """
-    components = grammar.resolve_composition(kind, text, catalog, owner.distribution)
-    return tuple(ResolvedComponent(entry, component, options) for entry, component, options in components)
+    return tuple(grammar.resolve_composition(kind, text, catalog, owner.distribution))
