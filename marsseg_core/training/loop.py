@@ -108,7 +108,7 @@ def execute(
         if not devices.leads:
             folder = RunFolder(devices.from_leader(None))
             run = _new_run(plan, folder, data, split, setup, best_by, unlabelled)
-            _follow(run, setup, hooks, devices, FileCheckpointer(folder), None)
+            _follow(run, setup, hooks, devices, checkpointer(folder), None)
             return run
         folder = create_run_folder(plan.name, out)
         devices.from_leader(str(folder.path.absolute()))
