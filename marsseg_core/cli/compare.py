@@ -115,7 +115,7 @@ def compare(
 
 
 def _write_csv(comparison: Comparison, runs: Path | None, groups: Path | None) -> None:
-    from ..experiments.table import groups_to_csv, to_csv
+    from ..experiments.comparison_csv import groups_to_csv, to_csv
 
     for target, content in ((runs, to_csv), (groups, groups_to_csv)):
         if target is not None:

@@ -175,7 +175,7 @@ class Writer:
         """Append items to an array.
 
         Args:
-            name: the name of the array: IMAGES, MASKS or GROUPS
+            name: the name of the array: IMAGES, MASKS, GROUPS or SUBSET. `append_names` writes the names of items.
             items: (n, …) of the shape and dtype of earlier items
 
         Raises:
@@ -273,20 +273,22 @@ def open_or_prepare(source: CacheSource, prepare: Callable[[Writer], None]) -> C
     key = source.key()
     final = _entries_folder() / key
     entry = _open_entry(final)
-    _logger.debug("%s: %s %s", source.name, "prepared into" if entry is None else "opened from", final)
-    if entry is None:
-        remove_abandoned_folders(final.parent, _UNFINISHED.fullmatch)
-        with _temporary_folder(final) as temporary:
-            with ProgressBar("Preparing", source.name) as progress:
-                writer = Writer(temporary, progress)
-                try:
-                    prepare(writer)
-                    if source.key() != key:
-                        raise RunError("The files changed while they were read.", where=source.name, hint="Try again.")
-                    writer.finish(source)
-                finally:
-                    writer.abandon()
-            entry = _move_into_place(temporary, final)
+    if entry is not None:
+        _logger.debug("%s: opened from %s", source.name, final)
+        return entry
+    remove_abandoned_folders(final.parent, _UNFINISHED.fullmatch)
+    with _temporary_folder(final) as temporary:
+        with ProgressBar("Preparing", source.name) as progress:
+            writer = Writer(temporary, progress)
+            try:
+                prepare(writer)
+                if source.key() != key:
+                    raise RunError("The files changed while they were read.", where=source.name, hint="Try again.")
+                writer.finish(source)
+            finally:
+                writer.abandon()
+        entry = _move_into_place(temporary, final)
+    _logger.debug("%s: prepared into %s", source.name, final)
     return entry
 
 

@@ -29,13 +29,13 @@ LEAST_GAIN: Final = 0.001
 LEAST_SHARE: Final = 0.9
 """Accept an offset only if, for this share of the samples, the search raises the mean IoU of what is not in them."""
 
-LEAST_BLOCKS: Final = 8
+LEAST_PLACES: Final = 8
 """Choose no offsets from fewer places (or images): a bootstrap of so few says nothing."""
 
 MOST_VALUES: Final = 2**24
 """Keep at most so many logits, of 4 classes those of 4 million pixels; else use every n-th pixel of each image."""
 
-_MOST_BLOCKS: Final = 200
+_MOST_PLACES: Final = 200
 _RESAMPLES: Final = 200
 _MOST_CYCLES: Final = 4
 
@@ -47,24 +47,24 @@ class LabelledPixels:
     Attributes:
         logits: (P, C) float16, relative to the largest logit of each pixel
         truth: (P,) the position of the true class among the classes that count
-        blocks: (P,) the place (or image) of each pixel, from 0 on
+        places: (P,) the place (or image) of each pixel, from 0 on
     """
 
     logits: np.ndarray
     truth: np.ndarray
-    blocks: np.ndarray
+    places: np.ndarray
 
     @property
     def number(self) -> int:
-        """Return the number of blocks."""
-        return int(self.blocks.max(initial=-1)) + 1
+        """Return the number of places."""
+        return int(self.places.max(initial=-1)) + 1
 
 
 @dataclass(frozen=True)
 class Move:
     """Record one accepted offset: the position of its class, its value, its gain in mean IoU, and in how many samples.
 
-    `share` is the share of the bootstrap samples for which the same search raises the mean IoU of the other blocks.
+    `share` is the share of the bootstrap samples for which the same search raises the mean IoU of the other places.
     """
 
     position: int
@@ -81,18 +81,18 @@ class Choice:
     moves: tuple[Move, ...]
 
 
-def blocks_of(items: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """Return the block of each item, numbered from 0: its group, or itself; more than 200 blocks are joined."""
-    numbers: np.ndarray = places_of(items, groups) % _MOST_BLOCKS
+def joined_places(items: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Return the place of each item, numbered from 0: its group, or itself; more than 200 places are joined."""
+    numbers: np.ndarray = places_of(items, groups) % _MOST_PLACES
     return numbers
 
 
 def labelled_pixels(
-    batches: Iterable[tuple[np.ndarray, np.ndarray]], counted: Sequence[int], blocks: np.ndarray, pixels: int
+    batches: Iterable[tuple[np.ndarray, np.ndarray]], counted: Sequence[int], places: np.ndarray, pixels: int
 ) -> LabelledPixels:
     """Collect the labelled pixels of masks (B, H, W) and logits (B, H, W, K).
 
-    `counted` are the classes that count, `blocks` the block of each image, and `pixels` the number of labelled pixels
+    `counted` are the classes that count, `places` the place of each image, and `pixels` the number of labelled pixels
     of all batches. At most about `MOST_VALUES` logits are kept.
     """
     every = max(1, -(-pixels * len(counted) // MOST_VALUES))
@@ -110,20 +110,20 @@ def labelled_pixels(
             logits.append((values - values.max(axis=1, keepdims=True)).astype(np.float16))
             truth.append(labels.ravel()[kept])
             lengths.append(len(kept))
-    # Blocks without a labelled pixel tell nothing: they do not count.
-    numbers = np.unique(np.repeat(blocks[: len(lengths)], lengths), return_inverse=True)[1]
+    # Places without a labelled pixel tell nothing: they do not count.
+    numbers = np.unique(np.repeat(places[: len(lengths)], lengths), return_inverse=True)[1]
     return LabelledPixels(np.concatenate(logits), np.concatenate(truth), numbers)
 
 
 def choose_offsets(pixels: LabelledPixels, seed: int) -> Choice:
     """Search the offsets that raise the mean IoU of the pixels, one class after the other, the rarest first.
 
-    The result has no offset but 0 where there are fewer than `LEAST_BLOCKS` blocks. `seed` draws the bootstrap samples.
+    The result has no offset but 0 where there are fewer than `LEAST_PLACES` places. `seed` draws the bootstrap samples.
     """
     classes = pixels.logits.shape[1]
     offsets, moves = np.zeros(classes), list[Move]()
     number = pixels.number
-    if number < LEAST_BLOCKS or classes < 2:
+    if number < LEAST_PLACES or classes < 2:
         return Choice(offsets, ())
     (samples,) = draw_samples(number, _RESAMPLES, seed)
     support = np.bincount(pixels.truth, minlength=classes)
@@ -148,10 +148,10 @@ def choose_offsets(pixels: LabelledPixels, seed: int) -> Choice:
 
 
 def share_that_rises(counts: Counts, samples: np.ndarray, current: int) -> float:
-    """Return the share of the samples (S, B) whose best value raises the mean IoU of the blocks that are not in them.
+    """Return the share of the samples (S, B) whose best value raises the mean IoU of the places that are not in them.
 
     `counts` (B, G, C) are those of each value of the grid, and `current` the position of the value so far. Samples with
-    all blocks say nothing, and do not count.
+    all places say nothing, and do not count.
     """
     others = samples == 0
     some = others.any(axis=1)
@@ -163,8 +163,8 @@ def share_that_rises(counts: Counts, samples: np.ndarray, current: int) -> float
     return float(rises.mean()) if len(rises) else 0.0
 
 
-def count(pixels: LabelledPixels, offsets: np.ndarray, c: int, blocks: int) -> Counts:
-    """Count each block for each value of the grid as the offset of class `c`: (B, G, C), and `true` (B, 1, C)."""
+def count(pixels: LabelledPixels, offsets: np.ndarray, c: int, places: int) -> Counts:
+    """Count each place for each value of the grid as the offset of class `c`: (B, G, C), and `true` (B, 1, C)."""
     classes, values = pixels.logits.shape[1], len(GRID)
     columns = [pixels.logits[:, k].astype(np.float32) + np.float32(offsets[k]) for k in range(classes)]
     other = next(k for k in range(classes) if k != c)
@@ -178,10 +178,10 @@ def count(pixels: LabelledPixels, offsets: np.ndarray, c: int, blocks: int) -> C
     first = np.clip(np.floor((threshold - GRID[0]) / _STEP) + 1, 0, values).astype(np.int64)
 
     def by_class(kept: np.ndarray | slice, of: np.ndarray) -> np.ndarray:
-        """Return (B, C, G + 1) the pixels of each block and class by the value from which on they are of class c."""
-        cells = (pixels.blocks[kept] * classes + of[kept]) * (values + 1) + first[kept]
-        shape = (blocks, classes, values + 1)
-        return np.bincount(cells, minlength=blocks * classes * (values + 1)).reshape(shape)
+        """Return (B, C, G + 1) the pixels of each place and class by the value from which on they are of class c."""
+        cells = (pixels.places[kept] * classes + of[kept]) * (values + 1) + first[kept]
+        shape = (places, classes, values + 1)
+        return np.bincount(cells, minlength=places * classes * (values + 1)).reshape(shape)
 
     every = slice(None)
     as_rival, right = by_class(every, rival), by_class(rival == pixels.truth, rival)

@@ -315,7 +315,7 @@ class PlanBuilder:
     def _find_entry(
         self, kind: Kind, named: grammar.NamedComponent, where: str, document: PlanDocument | None
     ) -> tuple[Entry, RequestError | None]:
-        """Find the entry of a name, and None.
+        """Find the entry of a name; the error is None where there is one.
 
         If a plan file names a component that is missing, return a placeholder entry and the error to raise later.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..evaluation.decoding import Decoding
 from ..evaluation.evaluate import predicted_batches
-from ..evaluation.offsets import LEAST_BLOCKS, blocks_of, choose_offsets, labelled_pixels
+from ..evaluation.offsets import LEAST_PLACES, choose_offsets, joined_places, labelled_pixels
 from ..files.waiting import waiting
 from ..messages import get_logger
 from ..runs.run import Run
@@ -23,14 +23,14 @@ def choose_decoding(run: Run) -> Decoding:
     pixels = labelled_pixels(
         predicted_batches(run.network, data, items, run.plan.training.batch, tta=run.plan.training.tta),
         counted,
-        blocks_of(items, data.groups),
+        joined_places(items, data.groups),
         int(data.label_counts[items][:, counted].sum()),
     )
-    if pixels.number < LEAST_BLOCKS:
+    if pixels.number < LEAST_PLACES:
         what = "images" if data.groups is None else "groups"
         _logger.warning(
             f"The validation subset has only {pixels.number} labelled {what}: offsets for decoding need "
-            f"{LEAST_BLOCKS}. They stay 0."
+            f"{LEAST_PLACES}. They stay 0."
         )
     choice = choose_offsets(pixels, run.plan.training.seed)
     offsets = [0.0] * data.num_classes

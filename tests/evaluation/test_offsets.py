@@ -9,33 +9,33 @@ from marsseg_core.evaluation import offsets as search
 from marsseg_core.evaluation.confusion import confusion_matrix, decode
 from marsseg_core.evaluation.decoding import ARGMAX, Decoding, mean_decoding
 from marsseg_core.evaluation.formulas import mean_iou
-from marsseg_core.evaluation.offsets import GRID, LabelledPixels, blocks_of, choose_offsets, labelled_pixels
+from marsseg_core.evaluation.offsets import GRID, LabelledPixels, choose_offsets, joined_places, labelled_pixels
 
 
-def pixels(count: int = 4000, classes: int = 4, blocks: int = 20, bias=(0.0, 0.0, 0.0, 0.0)) -> LabelledPixels:
+def pixels(count: int = 4000, classes: int = 4, places: int = 20, bias=(0.0, 0.0, 0.0, 0.0)) -> LabelledPixels:
     """Pixels whose logits know the class with some noise, and to which a network has added a bias."""
     random = np.random.default_rng(0)
     truth = random.choice(classes, count, p=[0.4, 0.3, 0.25, 0.05])
     logits = 2.0 * np.eye(classes)[truth] + random.normal(size=(count, classes)) + np.asarray(bias)
     logits -= logits.max(axis=1, keepdims=True)
-    return LabelledPixels(logits.astype(np.float16), truth, random.integers(0, blocks, count))
+    return LabelledPixels(logits.astype(np.float16), truth, random.integers(0, places, count))
 
 
 class TestTheSearch:
     @pytest.mark.parametrize("c", range(4))
-    def test_counts_every_block_for_every_value(self, c):
-        given, offsets = pixels(600, blocks=3), np.array([0.3, -0.2, 0.0, 1.1])
+    def test_counts_every_place_for_every_value(self, c):
+        given, offsets = pixels(600, places=3), np.array([0.3, -0.2, 0.0, 1.1])
         counts = search.count(given, offsets, c, 3)
         for value in (0, 17, 40, 43, 80):
             shifted = given.logits.astype(np.float32) + np.float32(offsets)
             shifted[:, c] = given.logits[:, c].astype(np.float32) + np.float32(GRID[value])
-            for block in range(3):
-                here = given.blocks == block
+            for place in range(3):
+                here = given.places == place
                 expected = confusion_matrix(given.truth[here], decode(shifted[here]), 4)
-                assert counts.true[block, 0].tolist() == expected.sum(axis=1).tolist()
+                assert counts.true[place, 0].tolist() == expected.sum(axis=1).tolist()
                 # A tie may go to the other class.
-                assert np.abs(counts.predicted[block, value] - expected.sum(axis=0)).sum() <= 2
-                assert np.abs(counts.right[block, value] - np.diagonal(expected)).sum() <= 2
+                assert np.abs(counts.predicted[place, value] - expected.sum(axis=0)).sum() <= 2
+                assert np.abs(counts.right[place, value] - np.diagonal(expected)).sum() <= 2
 
     def test_undoes_the_bias_of_a_network(self):
         given = pixels(bias=(0, 0, 0, -2.0))
@@ -61,23 +61,23 @@ class TestTheSearch:
         """
         logits = np.tile(np.array([0, -9.0], np.float16), (2000, 1))
         truth = np.zeros(2000, np.int64)
-        blocks = np.repeat(np.arange(20), 100)
+        place_of = np.repeat(np.arange(20), 100)
         for place in range(places):
             truth[100 * place : 100 * place + 50] = 1  # all of class 1
             logits[100 * place : 100 * place + 50, 1] = -1
         logits[100 * places :: 50, 1] = -1
-        given = LabelledPixels(logits, truth, blocks)
+        given = LabelledPixels(logits, truth, place_of)
         assert search.count(given, np.zeros(2), 1, 20).of_all().mean_ious().max() > 0.5
         assert not choose_offsets(given, seed=0).moves
 
     def test_needs_several_places(self):
-        assert not choose_offsets(pixels(bias=(0, 0, 0, -2.0), blocks=search.LEAST_BLOCKS - 1), seed=0).moves
+        assert not choose_offsets(pixels(bias=(0, 0, 0, -2.0), places=search.LEAST_PLACES - 1), seed=0).moves
 
     def test_leaves_classes_without_labels_alone(self):
         given = pixels(bias=(0, 0, -1.0, 0))
-        absent = LabelledPixels(given.logits, np.where(given.truth == 3, 0, given.truth), given.blocks)
+        absent = LabelledPixels(given.logits, np.where(given.truth == 3, 0, given.truth), given.places)
         assert choose_offsets(absent, seed=0).offsets[3] == 0
-        assert not choose_offsets(LabelledPixels(given.logits[:, :1], given.truth * 0, given.blocks), seed=0).moves
+        assert not choose_offsets(LabelledPixels(given.logits[:, :1], given.truth * 0, given.places), seed=0).moves
 
     def test_is_the_same_for_the_same_seed(self):
         given = pixels(bias=(1.0, 0, 0, -1.0))
@@ -98,20 +98,20 @@ class TestThePixels:
         logits = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
         given = labelled_pixels([(masks, logits)], [1, 2], np.array([4, 7]), 5)
         assert given.truth.tolist() == [0, 1, 1, 0, 0]
-        assert given.blocks.tolist() == [0, 0, 1, 1, 1]
+        assert given.places.tolist() == [0, 0, 1, 1, 1]
         assert given.logits.tolist() == [[-1, 0]] * 5
 
     def test_are_thinned_where_there_are_many(self, monkeypatch):
         monkeypatch.setattr(search, "MOST_VALUES", 20)
         masks, logits = np.ones((3, 4, 4), np.uint8), np.zeros((3, 4, 4, 2), np.float32)
         given = labelled_pixels([(masks[:2], logits[:2]), (masks[2:], logits[2:])], [0, 1], np.arange(3), 48)
-        assert np.bincount(given.blocks).tolist() == [4, 4, 4]
+        assert np.bincount(given.places).tolist() == [4, 4, 4]
 
     def test_are_resampled_by_group_where_there_are_groups(self):
         items = np.array([2, 5, 7])
-        assert blocks_of(items, None).tolist() == [0, 1, 2]
-        assert blocks_of(items, np.array([0, 0, 9, 0, 0, 3, 0, 9])).tolist() == [1, 0, 1]
-        assert blocks_of(np.arange(1000), None).max() == 199
+        assert joined_places(items, None).tolist() == [0, 1, 2]
+        assert joined_places(items, np.array([0, 0, 9, 0, 0, 3, 0, 9])).tolist() == [1, 0, 1]
+        assert joined_places(np.arange(1000), None).max() == 199
 
 
 class TestADecoding:
