@@ -20,7 +20,7 @@ from marsseg_core import api
 from marsseg_core.data.batches import TrainingBatches
 from marsseg_core.data.split import Split
 from marsseg_core.networks.build import build_network
-from marsseg_core.networks.keras_backend import choose_compiler
+from marsseg_core.networks.keras_backend.devices import choose_compiler
 from marsseg_core.training.assembly import build_task
 from marsseg_core.training.callbacks import EpochClock, FiniteLoss
 from marsseg_core.training.feed import BatchFeed

@@ -12,7 +12,8 @@ import numpy as np
 
 import marsseg
 from marsseg_core.networks.fast import fast_network
-from marsseg_core.networks.keras_backend import choose_compiler, update_in_one_pass
+from marsseg_core.networks.keras_backend.devices import choose_compiler
+from marsseg_core.networks.keras_backend.optimizers import update_in_one_pass
 from marsseg_core.planning.options import EncoderOptions
 from marsseg_core.training.encoder_training import EncoderTraining
 

@@ -26,7 +26,7 @@ from marsseg_core.inference.outputs import labels_of
 from marsseg_core.inference.prediction import Summary, predict_source
 from marsseg_core.inference.submission import new_submission
 from marsseg_core.networks.fast import fast_network
-from marsseg_core.networks.keras_backend import choose_compiler
+from marsseg_core.networks.keras_backend.devices import choose_compiler
 from marsseg_core.networks.predictor import Predictor
 
 HEIGHT, WIDTH, CLASSES = 64, 128, 5

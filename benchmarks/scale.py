@@ -27,7 +27,7 @@ from marsseg_core.data.arrays import Facts, SegmentationData
 from marsseg_core.data.batches import TrainingBatches
 from marsseg_core.data.split import Split
 from marsseg_core.data.splits import make_split
-from marsseg_core.networks.keras_backend import clear_session
+from marsseg_core.networks.keras_backend.settings import clear_session
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
 from marsseg_core.training.checkpoint import TrainingProgress, save_checkpoint

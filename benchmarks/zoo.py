@@ -47,7 +47,7 @@ def measure(width, rounds):
     import numpy as np
 
     from marsseg_core.networks.cost import cost_of
-    from marsseg_core.networks.keras_backend import choose_compiler
+    from marsseg_core.networks.keras_backend.devices import choose_compiler
 
     images = np.random.default_rng(0).random((BATCH, 64, 128, 1), np.float32)
     labels = np.random.default_rng(1).integers(0, 5, (BATCH, 64, 128)).astype(np.uint8)

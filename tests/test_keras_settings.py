@@ -18,7 +18,7 @@ import pytest
 import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.networks.build import build_network
-from marsseg_core.networks.keras_backend import clear_session, fixed_settings, precision
+from marsseg_core.networks.keras_backend.settings import clear_session, fixed_settings, precision
 from marsseg_core.testing import ArchitectureContract, LossContract
 
 pytestmark = pytest.mark.usefixtures("without_reports")

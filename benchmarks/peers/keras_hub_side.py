@@ -5,7 +5,7 @@ import numpy as np
 from graph_cost import multiply_accumulates
 
 from marsseg_core.conventions import VOID
-from marsseg_core.networks.keras_backend import choose_compiler
+from marsseg_core.networks.keras_backend.devices import choose_compiler
 
 
 class Contender:

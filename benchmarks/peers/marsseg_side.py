@@ -2,7 +2,7 @@
 
 from marsseg_core import api
 from marsseg_core.data.split import Split
-from marsseg_core.networks.keras_backend import choose_compiler
+from marsseg_core.networks.keras_backend.devices import choose_compiler
 from marsseg_core.networks.predictor import Predictor
 from marsseg_core.training.callbacks import EpochClock, FiniteLoss
 from marsseg_core.training.setup import set_up_training

@@ -118,7 +118,7 @@ def network(
     seed = None if seed is None else count_of(seed, "seed", at_least=0)
     start_keras()
     from ..networks.build import assemble_network
-    from ..networks.keras_backend import precision
+    from ..networks.keras_backend.settings import precision
     from ..runs.pretrained import load_encoder_weights
 
     if seed is not None:
@@ -195,7 +195,7 @@ def loss(
             f"The loss '{name}' needs the images, which Keras does not pass to a loss.",
             hint="Train with it by `marsseg.run`.",
         )
-    from ..networks.keras_backend import fixed_settings
+    from ..networks.keras_backend.settings import fixed_settings
     from ..training.checked_loss import checked_loss
 
     with fixed_settings():

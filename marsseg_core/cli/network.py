@@ -60,7 +60,7 @@ def build(entry: Entry, text: str, parts: Mapping[str, str], size: str, classes:
     plan = resolve(request, session, only=NETWORK_KINDS)
     load_keras()
     from ..networks.build import build_network
-    from ..networks.keras_backend import preserve_random_state
+    from ..networks.keras_backend.settings import preserve_random_state
 
     with waiting("Building the network"), preserve_random_state():
         return build_network(plan, (height, width, channels), classes)

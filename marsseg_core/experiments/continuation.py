@@ -70,7 +70,7 @@ def execute_or_resume(folder: RunFolder, plan: Plan, *, begun: bool, moved: bool
         moved: whether the plan names a new place of the data, which a resumed run records
         **options: further arguments that `training.loop.execute` and `resume` share
     """
-    from ..networks.keras_backend import clear_session, silence_retracing_warning
+    from ..networks.keras_backend.settings import clear_session, silence_retracing_warning
     from ..training.loop import execute, resume
 
     with silence_retracing_warning():

@@ -85,7 +85,7 @@ def resume_series(
         PluginError: a component of a plugin fails
         RunError: a run fails
     """
-    from ..networks.keras_backend import avoid_importing_tensorflow
+    from ..networks.keras_backend.settings import avoid_importing_tensorflow
     from ..runs.recorded_data import read_data_of, record_data, recorded_split
     from ..runs.unlabelled import has_other_unlabelled, read_unlabelled_of
 

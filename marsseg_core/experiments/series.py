@@ -182,7 +182,7 @@ def run_series(
     that ended before stay in the folder. With `workers`, a run that fails lets the others end first.
     """
     from ..data.splits import make_split
-    from ..networks.keras_backend import avoid_importing_tensorflow
+    from ..networks.keras_backend.settings import avoid_importing_tensorflow
     from ..networks.precision import settle_precision
     from ..runs.data import read_data
     from ..runs.pretrained import settle_weights

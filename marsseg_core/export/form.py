@@ -18,7 +18,7 @@ from ..errors import RequestError
 from ..evaluation.confusion import decode
 from ..evaluation.decoding import ARGMAX, Decoding, log_probabilities
 from ..networks.compiled import compiled
-from ..networks.keras_backend import precision
+from ..networks.keras_backend.settings import precision
 from ..networks.labels import labels_of
 from ..networks.local import locality, resized
 

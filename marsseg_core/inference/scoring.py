@@ -22,7 +22,7 @@ from ..export.exporters import Engine
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..messages import get_logger
-from ..networks.keras_backend import ask_for_determinism
+from ..networks.keras_backend.devices import ask_for_determinism
 from ..networks.load import load
 from ..networks.predictor import HALF, Predictor
 from ..planning.metrics import MetricTable, metric_table

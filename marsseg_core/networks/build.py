@@ -14,7 +14,8 @@ from ..registry import kinds
 from .checks import CheckedArchitecture, CheckedBottleneck, CheckedEncoder, check_network, check_readable
 from .encoder_layers import freeze_encoder
 from .frozen import FrozenNetwork, open_run
-from .keras_backend import add_biases_in_float32, precision
+from .keras_backend.kernels import add_biases_in_float32
+from .keras_backend.settings import precision
 from .precision import settle_precision
 
 

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from .fast import fast_network
-from .keras_backend import compile_call, fixed_settings
+from .keras_backend.functions import compile_call
+from .keras_backend.settings import fixed_settings
 from .local import resized
 
 _ATTRIBUTE: Final = "_marsseg_compiled"

@@ -13,7 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from .keras_backend import depthwise_input_gradient, with_own_gradient
+from .keras_backend.functions import with_own_gradient
+from .keras_backend.kernels import depthwise_input_gradient
 
 
 def has_fast_gradient(size: tuple[int, int], kernel: tuple[int, int], strides: int, padding: str) -> bool:

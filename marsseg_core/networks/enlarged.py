@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .keras_backend import with_own_gradient
+from .keras_backend.functions import with_own_gradient
 
 
 def convolve_enlarged(maps: Sequence[Any], factors: Sequence[int], kernels: Sequence[Any]) -> Any:

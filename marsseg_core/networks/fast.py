@@ -12,7 +12,7 @@ import keras
 from .depthwise import has_fast_gradient
 from .fast_layers import FastConvolution, FastDepthwiseConvolution, FastNormalisation
 from .graph import calls
-from .keras_backend import choose_compiler, has_gpu
+from .keras_backend.devices import choose_compiler, has_gpu
 
 # A map that is used enlarged: the small map and its factor. The factor of other maps is 1.
 _Part = tuple[Any, int]

@@ -11,7 +11,7 @@ from keras import ops
 
 from .depthwise import convolve_depthwise
 from .enlarged import convolve_enlarged
-from .keras_backend import normalise_batch
+from .keras_backend.kernels import normalise_batch
 
 
 class FastConvolution(keras.layers.Layer):

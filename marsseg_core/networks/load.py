@@ -41,7 +41,7 @@ def load(path: str | Path, session: Session) -> keras.Model:
     start_keras()
     for line in (*plan.differences, *_backend_warnings(folder), *_changed_file_warnings(folder)):
         _logger.warning(line)
-    from .keras_backend import avoid_importing_tensorflow
+    from .keras_backend.settings import avoid_importing_tensorflow
     from .read import load_network
 
     avoid_importing_tensorflow()

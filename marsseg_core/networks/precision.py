@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from ..messages import get_logger
 from ..planning.plan import Plan
-from .keras_backend import Accelerator, accelerators
+from .keras_backend.devices import Accelerator, accelerators
 
 AUTO: Final = "auto"
 

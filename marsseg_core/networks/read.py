@@ -14,7 +14,9 @@ from ..files.contents import other_content
 from ..files.regular import check_regular
 from ..files.run_folder import RunFolder
 from .archive import check_sizes
-from .keras_backend import add_biases_in_float32, choose_compiler, precision
+from .keras_backend.devices import choose_compiler
+from .keras_backend.kernels import add_biases_in_float32
+from .keras_backend.settings import precision
 
 
 def load_network(folder: RunFolder) -> keras.Model:

@@ -14,7 +14,7 @@ from ..errors import RequestError
 from ..files.native_output import native_output_hidden
 from .on_demand import imported_on_demand
 
-# Gradients, devices and determinism need code for each backend (`keras_backend.py`).
+# Gradients, devices and determinism need code for each backend (`keras_backend/`).
 SUPPORTED: Final = ("tensorflow", "jax")
 
 _VARIABLE: Final = "KERAS_BACKEND"

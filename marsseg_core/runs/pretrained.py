@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import PluginError, RequestError
 from ..messages import get_logger
-from ..networks.keras_backend import precision, preserve_random_state
+from ..networks.keras_backend.settings import precision, preserve_random_state
 from ..networks.load import load
 from ..networks.pretrained import copy_to_encoder, encoder_values, values_hash
 from ..networks.weight_files import read_weights

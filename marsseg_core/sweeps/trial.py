@@ -77,7 +77,7 @@ def score_trial(*, folder: str, disabled: Sequence[str], trust: bool) -> dict[st
     metrics = run_folder.read_metrics()
     if "test" not in metrics["subsets"]:
         start_keras()
-        from ..networks.keras_backend import clear_session
+        from ..networks.keras_backend.settings import clear_session
         from ..training.ended import score_test
 
         session = open_session(disable=disabled, trust=trust)

@@ -21,7 +21,7 @@ import pytest
 
 from ..components.interfaces import Architecture, Bottleneck, Encoder, NetworkSpec
 from ..components.specs import BottleneckSpec, EncoderSpec
-from ..networks.keras_backend import precision
+from ..networks.keras_backend.settings import precision
 from .components import ComponentContract, assert_same
 from .processes import fresh_keras
 
@@ -44,7 +44,7 @@ CROSS = [
 READ_IN_FRESH_PROCESS = """
 import importlib, json, sys
 import keras, numpy as np
-from marsseg_core.networks.keras_backend import fixed_settings
+from marsseg_core.networks.keras_backend.settings import fixed_settings
 network, images, outputs, modules = sys.argv[1:]
 for module in json.loads(modules):
     importlib.import_module(module)

@@ -62,7 +62,7 @@ class ComponentContract:
         if "keras" not in sys.modules:
             yield
             return
-        from ..networks.keras_backend import fixed_settings
+        from ..networks.keras_backend.settings import fixed_settings
 
         with fixed_settings():
             yield

@@ -17,7 +17,7 @@ import pytest
 
 from ..components.interfaces import Encoder
 from ..components.specs import ENCODER_PREFIX, EncoderSpec
-from ..networks.keras_backend import precision
+from ..networks.keras_backend.settings import precision
 from .architectures import READ_IN_FRESH_PROCESS, GradientRecorder, check_seeds, make_batch, reset_keras, train
 from .components import ComponentContract, assert_same
 from .processes import fresh_keras

@@ -24,7 +24,9 @@ from ..components.weighting_layer import WeightingLayer
 from ..conventions import VOID
 from ..data.targets import with_targets
 from ..errors import RequestError
-from ..networks.keras_backend import choose_compiler, precision, value_and_gradient
+from ..networks.keras_backend.devices import choose_compiler
+from ..networks.keras_backend.functions import value_and_gradient
+from ..networks.keras_backend.settings import precision
 from ..registry.parameters import settings, to_toml
 from ..training.task import SegmentationTask
 from .components import ComponentContract, assert_same
@@ -47,7 +49,7 @@ SCALES = (0, 3, 5, 10, 20, 1e4)
 ON_THE_OTHER_BACKEND = """
 import importlib, json, sys
 import numpy as np
-from marsseg_core.networks.keras_backend import fixed_settings
+from marsseg_core.networks.keras_backend.settings import fixed_settings
 from marsseg_core.components.specs import LossSpec
 from marsseg_core.registry.parameters import configure
 from marsseg_core.testing.losses import measure

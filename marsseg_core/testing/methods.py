@@ -16,7 +16,7 @@ from ..components.interfaces import Method
 from ..components.semi_layer import SemiLayer, ViewTensors
 from ..components.semi_specs import SemiSpec
 from ..data.views import ViewBatches
-from ..networks.keras_backend import value_and_gradient
+from ..networks.keras_backend.functions import value_and_gradient
 from ..planning.grammar import components
 from ..registry import kinds
 from ..training.student import NetworkStudent

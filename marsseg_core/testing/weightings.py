@@ -20,7 +20,9 @@ from keras import ops
 from ..components.interfaces import Weighting
 from ..components.specs import WeightingSpec
 from ..components.weighting_layer import WeightingLayer
-from ..networks.keras_backend import choose_compiler, precision, value_and_gradient
+from ..networks.keras_backend.devices import choose_compiler
+from ..networks.keras_backend.functions import value_and_gradient
+from ..networks.keras_backend.settings import precision
 from ..registry.parameters import settings, to_toml
 from ..training.task import SegmentationTask
 from .components import ComponentContract, assert_same
@@ -49,7 +51,7 @@ COURSES: Final[dict[str, Callable[[float, int], np.ndarray]]] = {
 ON_THE_OTHER_BACKEND = """
 import importlib, json, sys
 import numpy as np
-from marsseg_core.networks.keras_backend import fixed_settings
+from marsseg_core.networks.keras_backend.settings import fixed_settings
 from marsseg_core.components.specs import WeightingSpec
 from marsseg_core.registry.parameters import configure
 from marsseg_core.testing.weightings import WeightingContract, train

@@ -18,7 +18,8 @@ from ..data.views import PairedBatches, ViewBatches
 from ..errors import PluginError, RequestError, nearest
 from ..networks.build import encoder_options
 from ..networks.heads import split_heads
-from ..networks.keras_backend import choose_compiler, precision
+from ..networks.keras_backend.devices import choose_compiler
+from ..networks.keras_backend.settings import precision
 from ..planning.invoke import build_component, call_component
 from ..planning.options import RAREST, AugmentationOptions, TrainingOptions
 from ..planning.plan import Plan

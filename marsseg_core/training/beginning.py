@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
+import sys
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +18,9 @@ from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..networks.build import build_network
 from ..networks.heads import scored_network
-from ..networks.keras_backend import environment
+from ..networks.keras_backend.devices import thread_count
+from ..networks.keras_backend.settings import fixed_values
+from ..networks.machine import versions
 from ..networks.read import load_network
 from ..networks.wiring import same_wiring
 from ..planning.plan import Plan
@@ -56,6 +62,26 @@ def write_beginning(run: Run, labels: np.ndarray | None) -> None:
     started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
     folder.write_json(folder.environment, environment(run.plan.distributions) | started)
     folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")
+
+
+def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
+    """Return the content of environment.json: machine, versions, backend, devices and command of this process.
+
+    `distributions` are the packages, with their versions, that are needed to load the run.
+    """
+    names = ("marsseg", "keras", "tensorflow", "jax", "numpy", "scipy", "opencv-python-headless")
+    return {
+        "schema": 1,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "backend": keras.backend.backend(),
+        "keras": fixed_values(),
+        "devices": keras.distribution.list_devices(),
+        "threads": thread_count(),
+        "versions": {**distributions, **versions(names)},
+        "command": sys.argv,
+    }
 
 
 def log_transfer(run: Run) -> None:

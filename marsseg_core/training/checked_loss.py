@@ -10,7 +10,7 @@ from keras import ops
 from ..conventions import VOID, LossFunction
 from ..data.class_ids import check_class_ids
 from ..errors import RequestError
-from ..networks.keras_backend import concrete
+from ..networks.keras_backend.functions import concrete
 
 
 def checked_loss(function: LossFunction, name: str, num_classes: int, weight: float = 1.0) -> LossFunction:

@@ -90,7 +90,7 @@ class Devices:
             return content
         import numpy as np
 
-        from ..networks.keras_backend import from_first_process
+        from ..networks.keras_backend.links import from_first_process
 
         text = np.frombuffer(json.dumps(content).encode() if self.leads else b"", np.uint8)
         length = int(from_first_process(np.int32(len(text))))
@@ -102,7 +102,7 @@ class Devices:
     def part_ways(self) -> None:
         """End the work of all processes together, before one of them goes on or ends by itself."""
         if self.processes.count > 1:
-            from ..networks.keras_backend import part_processes
+            from ..networks.keras_backend.links import part_processes
 
             part_processes()
 
@@ -112,7 +112,7 @@ class Devices:
             return
         import numpy as np
 
-        from ..networks.keras_backend import from_all_processes
+        from ..networks.keras_backend.links import from_all_processes
 
         own = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
         if different := np.flatnonzero((from_all_processes(own) != own).any(axis=1)).tolist():
@@ -149,7 +149,7 @@ def join_processes() -> None:
     group = processes()
     if group.count == 1 or chosen_backend() != "jax":
         return
-    from ..networks.keras_backend import connect_processes
+    from ..networks.keras_backend.links import connect_processes
 
     try:
         connect_processes(group)

@@ -15,12 +15,8 @@ from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..hooks import load_hooks
 from ..messages import get_logger
-from ..networks.keras_backend import (
-    ask_for_determinism,
-    avoid_importing_tensorflow,
-    fixed_settings,
-    preserve_random_state,
-)
+from ..networks.keras_backend.devices import ask_for_determinism
+from ..networks.keras_backend.settings import avoid_importing_tensorflow, fixed_settings, preserve_random_state
 from ..networks.load import load
 from ..planning.plan import Plan
 from ..registry.distribution import DISTRIBUTION

@@ -19,7 +19,7 @@ from ..files.atomic import atomic_folder
 from ..files.documents import read_toml
 from ..files.run_folder import RunFolder, create_run_folder
 from ..hooks import HookCaller, announce
-from ..networks.keras_backend import avoid_importing_tensorflow, fixed_settings
+from ..networks.keras_backend.settings import avoid_importing_tensorflow, fixed_settings
 from ..networks.processes import refuse_processes
 from ..planning.invoke import build_component
 from ..planning.plan import Plan

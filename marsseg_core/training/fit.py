@@ -6,7 +6,8 @@ from ..errors import TRACEBACK_HINT, MarssegError, PluginError, RunError
 from ..failures import describe, memory_error, safe_repr
 from ..files.run_folder import FINISHED, INTERRUPTED
 from ..hooks import HookCaller
-from ..networks.keras_backend import fixed_settings, temporary_gradients
+from ..networks.keras_backend.functions import temporary_gradients
+from ..networks.keras_backend.settings import fixed_settings
 from ..planning.plan import Plan
 from ..registry import kinds
 from ..registry.distribution import DISTRIBUTION

@@ -17,11 +17,7 @@ from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_fold
 from ..files.waiting import waiting
 from ..hooks import HookCaller, announce
 from ..messages import get_logger
-from ..networks.keras_backend import (
-    avoid_importing_tensorflow,
-    fixed_settings,
-    preserve_random_state,
-)
+from ..networks.keras_backend.settings import avoid_importing_tensorflow, fixed_settings, preserve_random_state
 from ..networks.precision import settle_precision
 from ..planning.plan import Plan
 from ..registry.process_state import keep_process_state

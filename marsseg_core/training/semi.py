@@ -16,7 +16,7 @@ from ..data.split import Split
 from ..data.views import ViewBatches
 from ..data.warps import WarpTransform
 from ..errors import PluginError, RequestError
-from ..networks.keras_backend import precision
+from ..networks.keras_backend.settings import precision
 from ..planning.invoke import build_component, call_component, nested_components
 from ..planning.options import AugmentationOptions, Options, SemiOptions
 from ..planning.plan import Plan

@@ -17,13 +17,9 @@ from ..data.split import Split
 from ..errors import PluginError, RequestError
 from ..files.waiting import waiting
 from ..networks.build import build_network
-from ..networks.keras_backend import (
-    ask_for_determinism,
-    choose_compiler,
-    precision,
-    train_on_one_device,
-    update_in_one_pass,
-)
+from ..networks.keras_backend.devices import ask_for_determinism, choose_compiler
+from ..networks.keras_backend.optimizers import train_on_one_device, update_in_one_pass
+from ..networks.keras_backend.settings import precision
 from ..networks.transfer import Transfer
 from ..planning.invoke import build_component
 from ..planning.metrics import PREFIX

@@ -11,7 +11,7 @@ import numpy as np
 from ..data.arrays import SegmentationData, scale
 from ..networks.fast import fast_network
 from ..networks.frozen import frozen_layers
-from ..networks.keras_backend import compiled
+from ..networks.keras_backend.functions import compiled
 from .averaging import restored_afterwards
 
 # More batches hardly change the means, and each one takes a forward pass after every epoch.

@@ -18,7 +18,7 @@ from ..data.views import split_views
 from ..networks.fast import fast_network
 from ..networks.frozen import changing_weights
 from ..networks.heads import PRESENCE, presence_loss, scored_network, split_heads
-from ..networks.keras_backend import value_and_gradient
+from ..networks.keras_backend.functions import value_and_gradient
 from .averaging import EpochAverage, restored_afterwards
 from .encoder_training import EncoderTraining
 from .statistics import Statistics, normalisations

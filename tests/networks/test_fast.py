@@ -10,7 +10,8 @@ import marsseg
 from marsseg_core.networks.depthwise import convolve_depthwise, has_fast_gradient
 from marsseg_core.networks.enlarged import convolve_enlarged
 from marsseg_core.networks.fast import fast_network
-from marsseg_core.networks.keras_backend import precision, value_and_gradient
+from marsseg_core.networks.keras_backend.functions import value_and_gradient
+from marsseg_core.networks.keras_backend.settings import precision
 
 
 @st.composite

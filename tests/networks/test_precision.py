@@ -11,9 +11,11 @@ import pytest
 
 from marsseg_core import api
 from marsseg_core.experiments.series import seed_plans
-from marsseg_core.networks import keras_backend, precision
+from marsseg_core.networks import precision
 from marsseg_core.networks.build import build_network
-from marsseg_core.networks.keras_backend import Accelerator, accelerators, add_biases_in_float32
+from marsseg_core.networks.keras_backend import settings
+from marsseg_core.networks.keras_backend.devices import Accelerator, accelerators
+from marsseg_core.networks.keras_backend.kernels import add_biases_in_float32
 from marsseg_core.networks.precision import accelerators_suit, choose_precision, processor_suits, settle_precision
 
 pytestmark = pytest.mark.usefixtures("without_reports")
@@ -106,7 +108,7 @@ def test_the_devices_of_jax_have_their_capability(monkeypatch):
         SimpleNamespace(platform="tpu", device_kind="TPU v4"),
     ]
     monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(devices=lambda: devices))
-    monkeypatch.setattr(keras_backend.keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     expected = [Accelerator("GPU", "NVIDIA T4", (7, 5)), Accelerator("GPU", "MI300"), Accelerator("TPU", "TPU v4")]
     assert accelerators() == expected
 
@@ -174,7 +176,7 @@ def gradients(layer, policy):
 def test_biases_stay_in_bfloat16_where_their_gradient_is_right():
     """A plain convolution, whose gradient TensorFlow fuses; attention, which would compute in float32 otherwise."""
     inputs = keras.Input((4, 4, 6))
-    with keras_backend.precision("mixed_bfloat16"):
+    with settings.precision("mixed_bfloat16"):
         x = keras.layers.Conv2D(6, 3, padding="same", name="plain")(inputs)
         network = keras.Model(inputs, keras.layers.MultiHeadAttention(2, 3, name="attention")(x, x))
     add_biases_in_float32(network)

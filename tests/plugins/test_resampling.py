@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from marsseg_core.networks.keras_backend import precision
+from marsseg_core.networks.keras_backend.settings import precision
 from marsseg_plugins.resampling import AdaptiveAveragePooling, AlignedResizing, averaging
 
 sides, counts = st.integers(1, 40), st.integers(1, 40)

@@ -15,9 +15,9 @@ from marsseg_core.data.leaks import identical_across
 from marsseg_core.data.splits import Split
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
-from marsseg_core.networks.keras_backend import environment
 from marsseg_core.networks.wiring import same_wiring
 from marsseg_core.runs.recorded_data import recorded_split
+from marsseg_core.training.beginning import environment
 
 pytestmark = pytest.mark.usefixtures("without_reports")
 

@@ -10,7 +10,9 @@ from marsseg_core.data.splits import split_data
 from marsseg_core.networks.build import build_network
 from marsseg_core.networks.encoder_layers import encoder_layers, encoder_normalisations
 from marsseg_core.networks.fast import fast_network
-from marsseg_core.networks.keras_backend import fixed_settings, temporary_gradients, update_in_one_pass
+from marsseg_core.networks.keras_backend.functions import temporary_gradients
+from marsseg_core.networks.keras_backend.optimizers import update_in_one_pass
+from marsseg_core.networks.keras_backend.settings import fixed_settings
 from marsseg_core.networks.wiring import same_wiring
 from marsseg_core.planning.options import EncoderOptions
 from marsseg_core.registry import kinds

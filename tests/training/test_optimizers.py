@@ -11,7 +11,7 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.data.splits import split_data
 from marsseg_core.errors import RequestError
-from marsseg_core.networks.keras_backend import update_in_one_pass
+from marsseg_core.networks.keras_backend.optimizers import update_in_one_pass
 from marsseg_core.planning.options import OptimizerOptions
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed

@@ -11,7 +11,7 @@ from keras import ops
 import marsseg_core as marsseg
 from marsseg_core.components.specs import LossSpec
 from marsseg_core.errors import RequestError
-from marsseg_core.networks.keras_backend import value_and_gradient
+from marsseg_core.networks.keras_backend.functions import value_and_gradient
 from marsseg_core.planning.grammar import components
 from marsseg_core.registry import kinds
 from marsseg_plugins.losses.boundary import Boundary
