@@ -283,7 +283,6 @@ cache.open_or_prepare(cache.CacheSource("test:killed", [], {}), prepare)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_a_message_says_that_a_set_is_prepared_when_it_is(source, prepare, folder, caplog):
     caplog.set_level("DEBUG", logger="marsseg.data")
 
@@ -301,6 +300,7 @@ def test_a_message_says_that_a_set_is_prepared_when_it_is(source, prepare, folde
     ]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_files_of_a_killed_process_are_no_entry_and_are_cleared(folder, tmp_path):
     assert run_process(sys.executable, "-c", KILLED, cwd=tmp_path).code == -9
     (left,) = entry_names(folder)
