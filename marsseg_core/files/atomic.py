@@ -46,7 +46,8 @@ def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Ite
                 ready(temporary)
             temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it was renamed; or it cannot exist, and an error that says more is on its way
+            temporary.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

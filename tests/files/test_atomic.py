@@ -70,6 +70,18 @@ def test_no_command_writes_through_a_broken_link(cli, tmp_path, words):
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
+class TestAtomicWrite:
+    @pytest.mark.parametrize("parent", ["file", "x" * 300], ids=["a file", "a name that is too long"])
+    def test_a_parent_that_can_be_no_folder_is_named_by_the_error(self, tmp_path, parent):
+        (tmp_path / "file").touch()
+        with (
+            pytest.raises(RunError, match=r"new\.csv cannot be written") as caught,
+            atomic_write(tmp_path / parent / "new.csv"),
+        ):
+            pass
+        assert caught.value.where == str(tmp_path / parent)
+
+
 class TestAtomicFolder:
     def test_appears_when_everything_is_written(self, tmp_path):
         path = tmp_path / "above" / "new"
