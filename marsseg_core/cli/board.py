@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..errors import RunError
-from ..files.atomic import require_parent, write_bytes
+from ..files.atomic import write_bytes
 from .output import print_text, say, warn
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ def board(
             server.serve_forever()
         return
     found, path = read_board(folder), folder / FILE
-    require_parent(path, "FOLDER")
     write_bytes(path, board_page(found).encode())
     print_text(str(path))
     _end(found)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from ..errors import RequestError
+from ..files.pack import is_pack
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..planning.metrics import metric_table
@@ -47,13 +48,23 @@ class Board:
     note: str
 
 
+def runs_of_board(folder: Path) -> list[RunFolder]:
+    """Find all runs in a folder and in its series and sweeps. Raises RequestError if there is none, or for a pack."""
+    if is_pack(folder):
+        raise RequestError(
+            f"'{folder}' is a pack, and a board is a page about the runs in a folder.",
+            hint="marsseg compare takes packs.",
+        )
+    return find_runs([folder])
+
+
 @waiting("Reading the runs")
 def read_board(folder: Path) -> Board:
-    """Read all runs in a folder and in its series and sweeps. Raises RequestError if there is none."""
+    """Read all runs in a folder and in its series and sweeps. Raises RequestError if there is none, or for a pack."""
     records: list[tuple[Record, RunFolder, History]] = []
     unreadable = []
     splits: dict[str, RecordedSplit] = {}
-    for run in find_runs([folder]):
+    for run in runs_of_board(folder):
         try:
             record = read_record(run, splits)
             records.append((record, run, run.read_history() if run.history.is_file() else []))

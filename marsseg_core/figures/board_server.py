@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import MarssegError, RequestError
-from ..experiments.board import read_board
-from ..runs.records import find_runs
+from ..experiments.board import read_board, runs_of_board
 from .board import board_page
 
 # What the page leads to: reports and figures. Plans, logs and networks are not handed out.
@@ -25,9 +24,9 @@ def serve_board(folder: Path, port: int) -> ThreadingHTTPServer:
         port: the port; 0 is any that is free
 
     Raises:
-        RequestError: there is no run, or the port cannot be used
+        RequestError: there is no run, it is a pack, or the port cannot be used
     """
-    find_runs([folder])
+    runs_of_board(folder)
     try:
         return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(folder)))
     except (OSError, OverflowError) as cause:
@@ -53,7 +52,8 @@ class _Handler(SimpleHTTPRequestHandler):
         try:
             content = board_page(read_board(Path(self.directory))).encode()
         except MarssegError as error:
-            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, error.what)
+            # Not as the message: that is a part of the status line, which has Latin-1 letters only.
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, explain=error.what)
             return
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/html; charset=utf-8")

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import threading
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
@@ -143,26 +144,50 @@ def test_a_folder_without_runs_is_an_error(cli, tmp_path):
     assert "'runs' is not a run folder: there is no such file or folder." in answer.err
 
 
-def test_the_server_hands_out_the_page_and_its_pictures_and_nothing_else(runs):
-    with serve_board(runs, 0) as server:
+@pytest.mark.parametrize("words", [[], ["--serve"]], ids=["page", "server"])
+def test_a_pack_is_refused_before_it_is_read(cli, tmp_path, words):
+    (tmp_path / "ensemble.zip").write_bytes(b"PK\x03\x04")
+    answer = cli("board", "ensemble.zip", *words)
+    assert answer.code == 2
+    assert "'ensemble.zip' is a pack" in answer.err
+
+
+@contextmanager
+def served(folder):
+    """Serve the board of a folder, and yield its address."""
+    with serve_board(folder, 0) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            base = f"http://127.0.0.1:{server.server_port}"
-            assert len(data_of(urlopen(f"{base}/").read().decode())["runs"]) == 2
-            shutil.copytree(FROZEN / "finished", runs / "third")
-            assert len(data_of(urlopen(f"{base}/").read().decode())["runs"]) == 3
-            for address in ("third/plan.toml", "third/network.keras", "../secret.txt", "third/", "third"):
-                for method in ("GET", "HEAD"):
-                    with pytest.raises(HTTPError):
-                        urlopen(Request(f"{base}/{address}", method=method))
-            connection = HTTPConnection("127.0.0.1", server.server_port)
-            connection.request("GET", "/third/plan.toml#.html")  # a browser would leave out the last part
-            assert connection.getresponse().status == 404
-            connection.close()
+            yield f"127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_the_server_hands_out_the_page_and_its_pictures_and_nothing_else(runs):
+    with served(runs) as address:
+        assert len(data_of(urlopen(f"http://{address}/").read().decode())["runs"]) == 2
+        shutil.copytree(FROZEN / "finished", runs / "third")
+        assert len(data_of(urlopen(f"http://{address}/").read().decode())["runs"]) == 3
+        for path in ("third/plan.toml", "third/network.keras", "../secret.txt", "third/", "third"):
+            for method in ("GET", "HEAD"):
+                with pytest.raises(HTTPError):
+                    urlopen(Request(f"http://{address}/{path}", method=method))
+        connection = HTTPConnection(address)
+        connection.request("GET", "/third/plan.toml#.html")  # a browser would leave out the last part
+        assert connection.getresponse().status == 404
+        connection.close()
+
+
+def test_the_server_says_in_any_letters_why_there_is_no_page(tmp_path):
+    folder = tmp_path / "火星"
+    shutil.copytree(FROZEN / "finished", folder / "run")
+    with served(folder) as address:
+        shutil.rmtree(folder / "run")
+        with pytest.raises(HTTPError) as caught:
+            urlopen(f"http://{address}/")
+        assert "火星' is not a run folder" in caught.value.read().decode()
 
 
 def test_a_port_that_is_taken_is_an_error(runs):
