@@ -12,7 +12,7 @@ from typing import Any
 
 from ..runs.records import Record
 from ..runs.transductive import transductive_sentence
-from .comparison import CONFIDENCE, Difference, difference, half_width, score_called
+from .comparison import CONFIDENCE, Difference, difference, half_width
 from .summary import Spread
 
 
@@ -202,7 +202,6 @@ def analyse(
     missing: Iterable[tuple[Path, str]] = (),
 ) -> Ablation:
     """Compute the effects of all choices on a score of a subset, from finished runs that have this subset scored."""
-    by = score_called(by, {name for run in runs for name in run.record.scores[subset]})
     undefined = [run.record.path for run in runs if run.record.scores[subset].get(by) is None]
     defined = [run for run in runs if run.record.scores[subset].get(by) is not None]
     effects = tuple(_effect(defined, factor, choice, by, subset) for factor in factors for choice in factor.choices[1:])

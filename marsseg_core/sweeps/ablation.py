@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from ..conventions import HEADLINE
 from ..errors import RequestError, RunError, nearest
 from ..experiments.ablation import Ablation, AblationRun, analyse
 from ..experiments.ablation_tables import combinations_table, effects_csv, effects_table
+from ..experiments.comparison import score_called
 from ..experiments.markup import latex_table, markdown_table
 from ..experiments.text_table import TextTable
 from ..figures.results import Picture, Section, results_page
 from ..files.atomic import atomic_write
 from ..files.waiting import waiting
+from ..messages import get_logger
 from ..planning.metrics import metric_table
 from ..runs.records import Record, RecordedSplit, read_record
 from .design import SEED, factors_of
@@ -25,16 +28,21 @@ _EFFECTS: Final = (
     "images. Of twenty intervals of choices without any effect, about one excludes 0."
 )
 
+_logger = get_logger(__name__)
+
 
 @waiting("Reading the runs")
 def results_of(sweep: Sweep, by: str | None = None) -> list[Ablation]:
     """Return the results for the score `by`, or that of the request, and after it those for every other score.
 
-    Raises RunError if no trial has finished, and RequestError if no finished trial has the requested score.
+    Where no finished trial has the score of the request, the results are those for the headline score, with a warning:
+    the classes of the data are known only now.
+
+    Raises RunError if no trial has finished, and RequestError if no finished trial has the score `by`.
     """
     options = sweep.request.options.ablation
     assert options is not None
-    table, subset, by = metric_table(), options.subset, by or options.by
+    table, subset = metric_table(), options.subset
     runs, missing, splits = [], [], dict[str, RecordedSplit]()
     for trial in sweep.summary("").trials:
         if trial.state == "skipped":
@@ -54,13 +62,17 @@ def results_of(sweep: Sweep, by: str | None = None) -> list[Ablation]:
         reasons = "; ".join(f"{path.name}: {reason}" for path, reason in missing[:3])
         raise RunError(f"None of the {len(missing)} trials has finished. {reasons}", where=str(sweep.folder.path))
     scores = dict.fromkeys(name for run in runs for name in run.record.scores[subset])
-    if by not in scores:
-        hint = nearest(by, scores, listing="Scores")
-        raise RequestError(f"No run has a score '{by}'.", where="--by", hint=hint)
+    score = score_called(by or options.by, scores)
+    if score not in scores:
+        what, hint = f"No run has a score '{score}'.", nearest(score, scores, listing="Scores")
+        if by is not None:
+            raise RequestError(what, where="--by", hint=hint)
+        _logger.warning(f"{what} The results are those for {HEADLINE}. {hint}")
+        score = HEADLINE
     factors = factors_of(sweep.space)
     return [
         analyse(runs, factors, name, subset, rises=table.rises(name), missing=missing)
-        for name in (by, *(other for other in scores if other != by))
+        for name in (score, *(other for other in scores if other != score))
     ]
 
 

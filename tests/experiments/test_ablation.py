@@ -44,13 +44,6 @@ def effects(runs, *factors):
     return {each.choice: each for each in analyse(runs, factors, "miou", "test", rises=True).effects}
 
 
-def test_a_score_may_be_called_with_underscores_for_spaces():
-    runs = [run(score, loss=choice) for score, choice in zip((0.5, 0.6), LOSS.choices, strict=True)]
-    for each in runs:
-        each.record.scores["test"]["iou_dune sand"] = each.record.scores["test"]["miou"]
-    assert analyse(runs, [LOSS], "iou_dune_sand", "test", rises=True).by == "iou_dune sand"
-
-
 def test_an_effect_is_the_mean_over_pairs_and_its_interval_that_over_seeds():
     scores = {0: (0.50, 0.53), 1: (0.60, 0.61), 2: (0.40, 0.45)}
     runs = [run(pair[choice], seed, loss=LOSS.choices[choice]) for seed, pair in scores.items() for choice in (0, 1)]

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,11 +119,11 @@ def pretend(task):
     shutil.copy(task.arguments["plan"], folder / "plan.toml")
     plan = tomllib.loads((folder / "plan.toml").read_text())
     score = 0.5 + 0.1 * (plan["loss"][0]["name"] == "dice") + 0.01 * plan["training"]["seed"]
-    scores = {"miou": score, "dice": score, "iou": {"soil": score}}
+    scores = {"miou": score, "dice": score, "iou": {"soil": score, "dune sand": score}}
     subsets = ("validation", "test")[: 1 + task.arguments["scores_test"]]
     metrics = {"status": "finished", "subsets": dict.fromkeys(subsets, scores)}
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    split = {"fingerprint": "", "source": "", "classes": ["soil"], "ignored": [], "train": [0]}
+    split = {"fingerprint": "", "source": "", "classes": ["soil", "dune sand"], "ignored": [], "train": [0]}
     (folder / "split.json").write_text(json.dumps(split | {"validation": [1], "test": [2]}))
     test = {"miou": score} if task.arguments["scores_test"] else {}
     return {"value": {"state": "finished", "value": score, "test": test, "epochs": 1, "processor_seconds": 1.0}}
@@ -160,6 +161,17 @@ def test_the_results_come_from_the_run_folders(tmp_path):
     assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=\"(?!data:)", page)
     for suffix in (".csv", ".md", ".tex", ".png", ".svg"):
         assert sweep.folder.results(suffix).stat().st_size
+
+
+def test_a_score_may_be_called_with_underscores_for_spaces_and_one_that_no_run_has_costs_no_results(tmp_path, caplog):
+    sweep = begin(tmp_path, by="iou_dune_sand", choices={"loss": ["wssce", "dice"]}, seeds=1)
+    run(sweep)
+    assert results_of(sweep)[0].by == "iou_dune sand"
+    ablation = replace(sweep.request.options.ablation, by="iou_dune_send")
+    options = replace(sweep.request.options, ablation=ablation)
+    misspelt = replace(sweep, request=replace(sweep.request, options=options))
+    assert results_of(misspelt)[0].by == "miou"
+    assert "No run has a score 'iou_dune_send'. The results are those for miou." in caplog.text
 
 
 def test_with_the_validation_subset_no_run_scores_its_test_subset(tmp_path):
