@@ -17,7 +17,8 @@ _logger = get_logger(__name__)
 # The function that a worker calls. It is named, not imported: it imports the series.
 _FUNCTION: Final = "marsseg_core.experiments.member_task:execute_member"
 
-_FOLDER: Final = "workers"
+WORKERS: Final = "workers"
+"""Name the folder with the workers' files, such as their logs, in the folder of the series."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class MemberWorkers:
             ended: is called with the name of each run that has ended well
             **arguments: further arguments of `execute_member`
         """
-        folder = series / _FOLDER
+        folder = series / WORKERS
         folder.mkdir(exist_ok=True)
         arguments |= {"series": str(series.absolute()), "disabled": list(self.disabled)}
         tasks = [Task(name, _FUNCTION, {"name": name, **arguments}, together=True) for name in names]

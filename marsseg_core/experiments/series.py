@@ -19,7 +19,7 @@ from ..runs.metric_values import metric_values
 from ..runs.transductive import transductive_sentence
 from ..shown import HtmlRepr
 from .continuation import execute_or_resume
-from .members import MemberWorkers
+from .members import WORKERS, MemberWorkers
 from .summary import Spread, spreads
 
 if TYPE_CHECKING:
@@ -208,7 +208,8 @@ def run_series(
                 return spread_members(series, plans, workers)
             return run_members(series, plans, data)
     finally:
-        if not any((folder.path / name).exists() for name in plans):
+        # The files of workers may say why no run has begun. Their series can be resumed.
+        if not any((folder.path / name).exists() for name in (*plans, WORKERS)):
             shutil.rmtree(folder.path, ignore_errors=True)
 
 
@@ -283,7 +284,7 @@ def spread_members(series: Series, plans: Mapping[str, Plan], workers: MemberWor
         raise RunError(
             f"{len(errors)} of {len(plans)} runs failed. {errors[0]}",
             where=str(series.path),
-            hint=f"To run them again: marsseg run --resume {series.path}",
+            hint=f"To run them again: marsseg run --resume {series.path}{' --trust' if plan.plugins else ''}",
         )
     return series
 

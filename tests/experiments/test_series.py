@@ -354,9 +354,9 @@ class TestSeries:
 class TestElsewhere:
     """Several runs at the same time, by an executor that pretends."""
 
-    def answers(self, pretended, *answers):
+    def answers(self, pretended, *answers, **arguments):
         pretended(answers)
-        return marsseg.series(seeds=3, on=InThisProcess(), out=self.path, **SMALL)
+        return marsseg.series(seeds=3, on=InThisProcess(), out=self.path, **SMALL, **arguments)
 
     @pytest.fixture(autouse=True)
     def path_of_the_series(self, tmp_path):
@@ -378,11 +378,23 @@ class TestElsewhere:
         pretended(["finished"])
         assert marsseg.resume(self.path).status == "finished"
 
-    def test_ctrl_c_interrupts_the_series(self, pretended, monkeypatch):
-        monkeypatch.setattr(InThisProcess, "interrupted_by", "seed-1")
+    def test_runs_that_all_fail_before_they_have_a_folder_can_be_run_again(self, pretended, tmp_path):
+        """What the workers wrote, which may say why they failed, stays too."""
+        plugin = kills_its_process_once(tmp_path)  # no epoch, no kill
+        with pytest.raises(RunError, match="3 of 3 runs failed") as caught:
+            self.answers(pretended, *[RunError("No network.")] * 3, plugins=[plugin])
+        assert caught.value.hint == f"To run them again: marsseg run --resume {self.path} --trust"
+        assert (self.path / "workers").is_dir()
+        pretended(["finished"] * 3)
+        assert marsseg.resume(self.path, trust=True).status == "finished"
+
+    @pytest.mark.parametrize("interrupted", ["seed-0", "seed-1"])
+    def test_ctrl_c_interrupts_the_series(self, pretended, monkeypatch, interrupted):
+        monkeypatch.setattr(InThisProcess, "interrupted_by", interrupted)
         series = self.answers(pretended, "finished")
         assert series.interrupted
-        assert summary(self.path)["runs"] == {"seed-0": "finished", "seed-1": None, "seed-2": None}
+        first = "finished" if interrupted == "seed-1" else None
+        assert summary(self.path)["runs"] == {"seed-0": first, "seed-1": None, "seed-2": None}
 
     def test_a_lost_run_is_begun_again_and_not_for_ever(self, pretended, monkeypatch, caplog):
         monkeypatch.setattr(InThisProcess, "killed", ["seed-0", "seed-1", "seed-1", "seed-1"])
