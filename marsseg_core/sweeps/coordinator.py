@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..components.interfaces import Executor
-from ..components.spreading import MOST_TRIES, PULSE
+from ..components.spreading import MOST_TRIES, PULSE, done
 from ..components.tasks import ExecutorSpec, Task, TaskResult, Workers
 from ..errors import MarssegError
 from ..messages import get_logger
 from .optional import import_optuna
 from .study import make_sampler, suggest, texts_of
-from .summary import Summary, TrialRecord
+from .summary import Summary
 from .sweep import Sweep, test_attribute
 from .trial import execute_trial, score_trial
 
@@ -226,19 +226,17 @@ class Coordinator:
 
     def _score(self, workers: Workers) -> None:
         """Score the test subset of the best trials."""
-        waiting = [trial for trial in self._sweep.summary("").ranked[: self._options.report] if not trial.test]
-        running: dict[str, TrialRecord] = {}
-        while waiting or running:
-            while waiting and len(running) < workers.places:
-                trial = waiting.pop(0)
-                running[name := f"{trial.name}, test"] = trial
-                workers.submit(self._task(name, score_trial, self._sweep.folder.trial(trial.number).path))
-            for result in workers.wait(PULSE):
-                trial = running.pop(result.task.name)
-                if result.error:
-                    _logger.warning(f"The test subset of {trial.name} was not scored: {result.error}")
-                else:
-                    self._sweep.study.set_user_attr(test_attribute(trial.number), result.value)
+        ranked = self._sweep.summary("").ranked[: self._options.report]
+        trials = {f"{trial.name}, test": trial for trial in ranked if not trial.test}
+        tasks = (
+            self._task(name, score_trial, self._sweep.folder.trial(trial.number).path) for name, trial in trials.items()
+        )
+        for result in done(workers, tasks):
+            trial = trials[result.task.name]
+            if result.error:
+                _logger.warning(f"The test subset of {trial.name} was not scored: {result.error}")
+            else:
+                self._sweep.study.set_user_attr(test_attribute(trial.number), result.value)
 
     def _trials(self) -> list[Any]:
         trials: list[Any] = self._sweep.study.get_trials(deepcopy=False)

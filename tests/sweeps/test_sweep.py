@@ -105,6 +105,17 @@ def test_a_trial_that_loses_its_worker_is_resumed_and_not_for_ever(tmp_path):
     assert "signal 9. It was started 3 times" in summary.trials[2].reason
 
 
+def test_a_best_trial_that_loses_its_worker_is_scored_again(tmp_path):
+    lost = iter([True])
+
+    def answer(task):
+        if "test" in task.name and next(lost, False):
+            return {"lost": True, "error": "Its process ended: signal 9."}
+        return pretend(task)
+
+    assert run(begin(tmp_path), answer).ranked[0].test == {"miou": 0.5}
+
+
 def test_an_interrupted_sweep_goes_on_with_its_trials(tmp_path):
     def stop(task):
         if "trial-0003" in task.name:
