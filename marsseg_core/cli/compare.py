@@ -13,7 +13,7 @@ from ..files.atomic import atomic_write, write_bytes
 from ..files.text import encode_text
 from .completion import fixed, metrics
 from .output import print_json, print_table, print_text, say, warn
-from .targets import check_target
+from .targets import check_different, check_target
 
 if TYPE_CHECKING:
     from ..experiments.comparison import Comparison
@@ -85,6 +85,7 @@ def compare(
     check_target(latex, "--latex", ".tex")
     check_target(figure, "--figure", ".png")
     check_target(html, "--html", ".html")
+    check_different(csv=csv, groups=groups)  # all others have suffixes of their own
     from ..experiments.comparison import compare_runs
 
     comparison = compare_runs(

@@ -163,10 +163,12 @@ def predict(
         if value is not None:
             raise RequestError(f"{option} is for maps.", where=option, hint="Write one: --out NAME.tif")
     from ..files.atomic import refuse_existing
+    from .targets import check_different
 
     for target, option in ((out, "--out"), (submission, "--submission")):
         if target is not None:
             refuse_existing(target, option)
+    check_different(out=out, submission=submission)
     check_backend()
     from ..data.limits import PIXEL_LIMIT
     from ..inference.request import Prediction, PredictionRequest

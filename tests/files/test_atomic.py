@@ -70,6 +70,21 @@ def test_no_command_writes_through_a_broken_link(cli, tmp_path, words):
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", ".", "--csv", "x.csv", "--groups", "a/../x.csv"),
+        ("predict", "run", "images", "--out", "x", "--submission", "x"),
+    ],
+    ids=" ".join,
+)
+def test_no_output_of_a_command_replaces_another_one(cli, tmp_path, words):
+    (tmp_path / "a").mkdir()
+    answer = cli(*words)
+    assert answer.code == 2
+    assert f"{words[-4]} and {words[-2]} lead to the same file" in answer.err
+
+
 class TestAtomicWrite:
     @pytest.mark.parametrize("parent", ["file", "x" * 300], ids=["a file", "a name that is too long"])
     def test_a_parent_that_can_be_no_folder_is_named_by_the_error(self, tmp_path, parent):
