@@ -101,19 +101,14 @@ def make_design(
             where=f"--vary {ranges[0]}",
             hint=f"List them: --vary {ranges[0]}=A,B,C.",
         )
-    if not factors_of(space):
+    if not any(_varies(setting) for setting in space.settings):
         raise RequestError(
             "Nothing varies.",
             where="ablate",
             hint="Repeat an option, such as --loss wssce --loss dice, or add --vary PATH=A,B. "
             "For several seeds of one plan: marsseg run --seeds N.",
         )
-    if not ablation.one_at_a_time and (count := (space.count or 0) // seeds) > _MOST_COMBINATIONS:
-        raise RequestError(
-            f"The grid has {count:,} combinations; at most {_MOST_COMBINATIONS:,} are trained.",
-            where="ablate",
-            hint="Use --one-at-a-time, or fewer choices.",
-        )
+    _refuse_too_many(space, seeds, one_at_a_time=ablation.one_at_a_time)
     possible, impossible = [], [*space.impossible]
     for position, assignment in enumerate(_combinations(space, one_at_a_time=ablation.one_at_a_time)):
         try:
@@ -146,8 +141,24 @@ def factors_of(space: Space) -> list[Factor]:
     return [
         Factor(setting.name, tuple(map(to_text, setting.values.values)))
         for setting in space.settings
-        if setting.name != SEED and (setting.values.count or 0) > 1
+        if _varies(setting)
     ]
+
+
+def _varies(setting: Setting) -> bool:
+    return setting.name != SEED and (setting.values.count or 0) > 1
+
+
+def _refuse_too_many(space: Space, seeds: int, *, one_at_a_time: bool) -> None:
+    """Raise RequestError for more combinations than can be checked."""
+    if one_at_a_time:
+        count = 1 + sum((setting.values.count or 1) - 1 for setting in space.settings if _varies(setting))
+        what, hint = f"There are {count:,} combinations", "Use fewer choices."
+    else:
+        count = (space.count or 0) // seeds
+        what, hint = f"The grid has {count:,} combinations", "Use --one-at-a-time, or fewer choices."
+    if count > _MOST_COMBINATIONS:
+        raise RequestError(f"{what}; at most {_MOST_COMBINATIONS:,} are trained.", where="ablate", hint=hint)
 
 
 def seeds_of(space: Space) -> Sequence[Value]:

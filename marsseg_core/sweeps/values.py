@@ -59,9 +59,9 @@ class Range:
         return int(self.high) - int(self.low) + 1 if self.integer else None
 
     @property
-    def values(self) -> tuple[int, ...]:
+    def values(self) -> Sequence[int]:
         """Return the values of a range of whole numbers."""
-        return tuple(range(int(self.low), int(self.high) + 1))
+        return range(int(self.low), int(self.high) + 1)
 
     def draw(self, generator: random.Random) -> int | float:
         """Draw a number. It has six significant digits, so that it can be read."""

@@ -92,6 +92,8 @@ class TestDesign:
             ({"choices": {"loss": ["dice"]}}, "ablate"),
             ({"varied": ["training.learning_rate=1e-4..1e-2"]}, "--vary training.learning_rate"),
             ({"varied": ["training.seed=1,2"]}, "--vary training.seed=1,2"),
+            ({"varied": ["split.seed=0..1000000"]}, "ablate"),
+            ({"varied": ["split.seed=0..1000000"], "one_at_a_time": True}, "ablate"),
             ({"overrides": ["training.seed=1"]}, "--set training.seed=1"),
             ({"seeds": 0}, "--seeds"),
             ({"by": "mio"}, "--by"),

@@ -187,6 +187,12 @@ class TestDraws:
         draws = [drawn(space, "random", 0, number)["training.batch"] for number in range(50)]
         assert sorted(draws) == list(range(1, 51)) != draws
 
+    def test_a_grid_does_not_list_the_values_of_a_range(self):
+        """Of some ranges, the list would take all memory."""
+        assert isinstance(parse("1..3", type=int).values, range)
+        space = space_of("training.seed=0..4294967295")
+        assert drawn(space, "grid", 0, 2**32 - 1) == {"training.seed": 2**32 - 1}
+
     def test_a_grid_has_no_ranges_of_numbers_that_are_not_whole(self):
         with pytest.raises(RequestError, match=r"single values of .*training\.learning_rate"):
             check_sampler("grid", space_of(*self.RANGES))
