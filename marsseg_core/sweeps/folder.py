@@ -7,7 +7,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -111,13 +111,14 @@ class SweepFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Let no other process draw trials inside the block; wait until none does."""
-        while True:
-            try:
-                with lock_folder(self.path):
-                    yield
-                return
-            except BlockingIOError:
-                time.sleep(_PAUSE)
+        with ExitStack() as stack:
+            while True:
+                try:
+                    stack.enter_context(lock_folder(self.path))
+                    break
+                except BlockingIOError:
+                    time.sleep(_PAUSE)
+            yield
 
     @contextmanager
     def coordinated(self, *, alone: bool, command: str = "sweep") -> Iterator[str]:
@@ -125,7 +126,7 @@ class SweepFolder:
 
         Raises RequestError if it wants to be `alone`, but another one is alive; `command` is the one that can help it.
         """
-        name = uuid.uuid4().hex[:12]
+        name, own = uuid.uuid4().hex[:12], ExitStack()
         with self.locked():
             self._claims.mkdir(exist_ok=True)
             others = [path.name for path in self._claims.iterdir() if self.alive(path.name)]
@@ -137,8 +138,9 @@ class SweepFolder:
                 )
             claim = self._claims / name
             claim.mkdir()
+            own.enter_context(lock_folder(claim))  # now, as others look only with the lock of the sweep
         try:
-            with lock_folder(claim):
+            with own:
                 yield name
         finally:
             with suppress(OSError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -274,16 +274,13 @@ class SweepRequest:
     @contextmanager
     def in_directory(self) -> Iterator[None]:
         """Work in the directory of the request inside the block. Raises RequestError if it does not exist."""
-        try:
-            change = chdir(self.directory)
-            change.__enter__()
-        except OSError as cause:
-            raise RequestError(
-                f"The sweep was begun in {self.directory}, which cannot be opened: {cause.strerror}.",
-                where="sweep",
-                hint="Its request has paths relative to this folder.",
-            ) from cause
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(chdir(self.directory))
+            except OSError as cause:
+                raise RequestError(
+                    f"The sweep was begun in {self.directory}, which cannot be opened: {cause.strerror}.",
+                    where="sweep",
+                    hint="Its request has paths relative to this folder.",
+                ) from cause
             yield
-        finally:
-            change.__exit__(None, None, None)

@@ -47,6 +47,24 @@ def predict(image, out, executor=None, jobs=2, **options):
         return out.read_bytes(), told[-1:], prediction.raster.doubts()
 
 
+def test_an_error_of_a_prediction_is_not_taken_for_another_process_that_predicts(tmp_path):
+    out = tmp_path / "out.tif"
+    with pytest.raises(BlockingIOError), open_parts(out, (8, 8), {}):
+        raise BlockingIOError
+    with open_parts(out, (8, 8), {}), pytest.raises(RequestError, match="Another process"), open_parts(out, (8, 8), {}):
+        pass
+
+
+@pytest.mark.parametrize("record", [b"{\xff}", b'{"runs": []}'], ids=["no text", "other spaces"])
+def test_blocks_with_a_damaged_record_are_refused(tmp_path, record):
+    folder = tmp_path / "out.tif.part"
+    folder.mkdir()
+    (folder / "request.json").write_bytes(record)
+    opened = open_parts(tmp_path / "out.tif", (8, 8), {"runs": []})
+    with pytest.raises(RequestError, match=r"another request: request\.json differs"), opened:
+        pass
+
+
 @pytest.mark.parametrize(("jobs", "options"), [(1, {}), (2, {"batch": 4, "tile_overlap": 0.3})])
 def test_its_file_is_those_of_one_process(image, tmp_path, jobs, options):
     executor = InThisProcess(jobs)

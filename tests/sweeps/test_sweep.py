@@ -171,6 +171,11 @@ def test_a_sweep_goes_on_only_with_what_it_began_with(tmp_path):
     open_again()
 
 
+def test_an_error_of_what_is_done_with_the_lock_is_not_taken_for_another_lock(tmp_path):
+    with pytest.raises(BlockingIOError), SweepFolder(tmp_path).locked():
+        raise BlockingIOError
+
+
 def test_only_one_process_coordinates_unless_it_is_asked_to_join(tmp_path):
     sweep = begin(tmp_path)
     with sweep.folder.coordinated(alone=True) as first:

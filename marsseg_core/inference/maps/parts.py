@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,25 +96,26 @@ def open_parts(out: Path, shape: tuple[int, int], request: Mapping[str, Any]) ->
     folder = folder_of(out)
     with errors_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with lock_folder(folder):
-            if (folder / _RECORD).is_file():
-                check_request(folder, recorded(folder), request)
-            else:
-                write_bytes(folder / _RECORD, _text(request).encode())
-            yield Parts(folder, shape)
-            shutil.rmtree(folder, ignore_errors=True)
-    except BlockingIOError as cause:
-        raise RequestError(
-            "Another process is predicting this map.",
-            where=str(folder),
-            hint="Wait until it has ended, or choose another name with --out.",
-        ) from cause
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock_folder(folder))
+        except BlockingIOError as cause:
+            raise RequestError(
+                "Another process is predicting this map.",
+                where=str(folder),
+                hint="Wait until it has ended, or choose another name with --out.",
+            ) from cause
+        if (folder / _RECORD).is_file():
+            check_request(folder, recorded(folder), request)
+        else:
+            write_bytes(folder / _RECORD, _text(request).encode())
+        yield Parts(folder, shape)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def recorded(folder: Path) -> str:
-    """Return the text of the request that a folder of blocks is for."""
-    return (folder / _RECORD).read_text(encoding="utf-8")
+    """Return the text of the request that a folder of blocks is for. Damaged text is that of no request."""
+    return (folder / _RECORD).read_text(encoding="utf-8", errors="replace")
 
 
 def check_request(folder: Path, earlier: str, request: Mapping[str, Any]) -> None:
@@ -132,7 +133,7 @@ def _differing(earlier: str, text: str) -> list[str]:
     """Return the names of the parts of a request in which two texts differ."""
     try:
         old, new = json.loads(earlier), json.loads(text)
-        return [key for key in new if old.get(key) != new[key]]
+        return [key for key in new if old.get(key) != new[key]] or [_RECORD]
     except (ValueError, AttributeError):
         return [_RECORD]
 
