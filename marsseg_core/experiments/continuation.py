@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import RequestError
+from ..files.leftovers import is_locked
 from ..files.run_folder import RunFolder
+from ..messages import get_logger
 from ..networks.processes import processes
 from ..networks.startup import start_keras
 from ..training.distribution import Devices, check_devices, join_processes
@@ -14,6 +15,8 @@ from ..training.distribution import Devices, check_devices, join_processes
 if TYPE_CHECKING:
     from ..planning.plan import Plan
     from ..runs.run import Run
+
+_logger = get_logger(__name__)
 
 # How often to look whether another process still writes a folder, in seconds.
 _PAUSE: Final = 0.5
@@ -24,12 +27,12 @@ def wait_for_claim(folder: RunFolder) -> None:
 
     The worker of a killed coordinator ends its step first; a job of a queue, or a user who resumes the run, the run.
     """
-    while folder.path.is_dir():
-        try:
-            with folder.claimed():
-                return
-        except RequestError:
-            time.sleep(_PAUSE)
+    told = False
+    while folder.path.is_dir() and is_locked(folder.path):
+        if not told:
+            _logger.warning(f"Another process is working on {folder.path}. This one waits until it has ended.")
+            told = True
+        time.sleep(_PAUSE)
 
 
 def prepare(folder: RunFolder, plan: Plan) -> tuple[bool, bool]:

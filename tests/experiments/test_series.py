@@ -24,6 +24,7 @@ from marsseg_core.data.split_options import SplitOptions
 from marsseg_core.data.splits import fold_data, make_split, split_data
 from marsseg_core.data.subsets import SUBSETS
 from marsseg_core.errors import RequestError, RunError
+from marsseg_core.experiments import continuation
 from marsseg_core.experiments.resumption import follow
 from marsseg_core.experiments.series import Series, fold_plans, plan_series, seed_plans
 from marsseg_core.experiments.summary import Spread, spreads
@@ -411,6 +412,17 @@ class TestElsewhere:
         answer = cli("run", "--jobs", "2", "--dry-run")
         assert answer.code == 2
         assert "add --seeds or --folds" in answer.err
+
+
+def test_a_worker_says_that_it_waits_for_another_process(tmp_path, caplog, monkeypatch):
+    folder, locked = RunFolder(tmp_path), iter([True, True])
+    monkeypatch.setattr(continuation, "is_locked", lambda path: next(locked, False))
+    monkeypatch.setattr(continuation, "_PAUSE", 0)
+    for _ in range(2):
+        continuation.wait_for_claim(folder)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Another process is working on {tmp_path}. This one waits until it has ended."
+    ]
 
 
 class TestResume:
