@@ -247,13 +247,8 @@ def _grouped(
         value = run.record.scores[subset][by]
         settings = tuple((name, run.settings[name]) for name in sorted(shared) if name in run.settings)
         if value is not None:
-            groups[settings, _scored_on(run.record, subset)][run.record.seed].append(value)
+            groups[settings, run.record.scored_on(subset)][run.record.seed].append(value)
     return groups
-
-
-def _scored_on(record: Record, subset: str) -> Hashable:
-    """Return what must be equal for two scores to be comparable."""
-    return record.fingerprint, record.classes, record.ignore_classes, record.items[subset]
 
 
 def _paired(
@@ -287,8 +282,8 @@ def _combinations(
         values = tuple(value for record in records if (value := record.scores[subset][by]) is not None)
         paired = None
         if baseline is not None and key != baseline:
-            same = _scored_on(records[0], subset)
-            comparable = [record for record in groups[baseline] if _scored_on(record, subset) == same]
+            same = records[0].scored_on(subset)
+            comparable = [record for record in groups[baseline] if record.scored_on(subset) == same]
             paired = difference(records, comparable, by, subset)
         transductive = any(record.transductive for record in records)
         combinations.append(CombinationScore(dict(key), values, paired, transductive))

@@ -93,7 +93,7 @@ def _scored_on(records: Sequence[Record]) -> tuple[list[str], tuple[tuple[str, s
     Runs with one letter are scored on the same items of the same data. A stands for the items of most runs. If all runs
     have the same, nothing needs to be told.
     """
-    keys = [(run.fingerprint, run.classes, run.ignore_classes, run.items[_SUBSET]) for run in records]
+    keys = [run.scored_on(_SUBSET) for run in records]
     first = dict(zip(reversed(keys), reversed(records), strict=True))
     order = [key for key, _ in Counter(keys).most_common()]
     letter_of = {key: letters(position) for position, key in enumerate(order)}

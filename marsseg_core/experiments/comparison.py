@@ -197,7 +197,7 @@ def compare_runs(
     unreadable = tuple(path for path, _ in skipped)
     scored = []
     for record in records:
-        if reason := _unscored(record, subset):
+        if reason := record.why_unscored(subset):
             skipped.append((record.path, reason))
         else:
             scored.append(record.completed(subset, table) if table else record)
@@ -236,13 +236,6 @@ def _read(runs: Sequence[RunFolder]) -> tuple[list[Record], list[tuple[Path, str
         except RequestError as error:
             broken.append((Path(run.title), str(error)))
     return records, broken
-
-
-def _unscored(record: Record, subset: str) -> str:
-    """Return why a run has no score to compare; an empty text if it has one."""
-    if not record.finished:
-        return record.status
-    return "" if subset in record.scores else f"the {subset} subset was not scored"
 
 
 def score_called(by: str, known: Collection[str]) -> str:
@@ -299,12 +292,12 @@ def _ranked(
 
     Only groups that are scored on the same items as most runs have a rank. The other groups come last.
     """
-    counts = Counter(_scored_on(run, subset) for group in grouped for run in group)
+    counts = Counter(_rank_key(run, subset) for group in grouped for run in group)
     common = counts.most_common(1)[0][0]
 
     def order(group: Sequence[Record]) -> tuple[bool, float]:
         mean = Spread.of(_values(group, by, subset)).mean
-        return any(_scored_on(run, subset) != common for run in group), -mean if rises else mean
+        return any(_rank_key(run, subset) != common for run in group), -mean if rises else mean
 
     groups: list[RunGroup] = []
     for position, runs in enumerate(sorted(grouped, key=order)):
@@ -319,12 +312,12 @@ def _ranked(
                 difference=difference(runs, best, by, subset) if comparable and best is not None else None,
             )
         )
-    typical = next(run for group in grouped for run in group if _scored_on(run, subset) == common)
+    typical = next(run for group in grouped for run in group if _rank_key(run, subset) == common)
     other_data = [
         (run.path, deviation(run, typical, subset))
         for group in grouped
         for run in group
-        if _scored_on(run, subset) != common
+        if _rank_key(run, subset) != common
     ]
     return tuple(groups), tuple(other_data)
 
@@ -333,40 +326,28 @@ def _values(runs: Sequence[Record], by: str, subset: str) -> list[float]:
     return [value for run in runs if (value := run.scores[subset].get(by)) is not None]
 
 
-@dataclass(frozen=True)
-class _ScoredOn:
-    """The data that a run is scored on. Two runs are comparable if these are equal.
+def _rank_key(run: Record, subset: str) -> Hashable:
+    """Return what is equal for two runs that can be ranked: what they are scored on.
 
-    `items` are the scored items; or, for a run on a fold, the options that define the folds, as each fold of a
-    cross-validation has other items.
+    For runs on folds, these are the options that define the folds, and not the items: each fold has others.
     """
-
-    fingerprint: str
-    classes: tuple[str, ...]
-    ignore_classes: tuple[int, ...]
-    items: Hashable
-
-
-def _scored_on(run: Record, subset: str) -> _ScoredOn:
-    data = run.fingerprint, run.classes, run.ignore_classes
     if run.fold == NONE_WORD:
-        return _ScoredOn(*data, run.items[subset])
+        return run.scored_on(subset)
     fold_options = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
     if subset == "validation":
         fold_options.append(run.settings["split.validation"])
-    return _ScoredOn(*data, ("folds", *fold_options))
+    return run.fingerprint, run.classes, run.ignore_classes, ("folds", *fold_options)
 
 
 def deviation(run: Record, typical: Record, subset: str) -> str:
     """Return how the data of a run deviates from that of a run that is scored like most, in a few words."""
-    scored_on, common = _scored_on(run, subset), _scored_on(typical, subset)
-    if scored_on.classes != common.classes:
-        reordered = sorted(scored_on.classes) == sorted(common.classes)
-        return f"{'the classes in another order' if reordered else 'other classes'}: {', '.join(scored_on.classes)}"
-    if scored_on.ignore_classes != common.ignore_classes:
-        names = ", ".join(scored_on.classes[c] for c in scored_on.ignore_classes) or "none"
+    if run.classes != typical.classes:
+        reordered = sorted(run.classes) == sorted(typical.classes)
+        return f"{'the classes in another order' if reordered else 'other classes'}: {', '.join(run.classes)}"
+    if run.ignore_classes != typical.ignore_classes:
+        names = ", ".join(run.classes[c] for c in run.ignore_classes) or "none"
         return f"other ignored classes: {names}"
-    what = "other data" if scored_on.fingerprint != common.fingerprint else "other items of the data"
+    what = "other data" if run.fingerprint != typical.fingerprint else "other items of the data"
     return what + _differing_names(run.names.get(subset), typical.names.get(subset))
 
 

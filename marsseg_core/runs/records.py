@@ -94,6 +94,16 @@ class Record:
         split = tuple(self.items.values()) if self.fold == parameters.NONE_WORD else None
         return self.fingerprint, self.classes, self.ignore_classes, split
 
+    def scored_on(self, subset: str) -> Hashable:
+        """Return what is equal for two runs whose scores of a subset are those of the same items of the same data."""
+        return self.fingerprint, self.classes, self.ignore_classes, self.items[subset]
+
+    def why_unscored(self, subset: str) -> str:
+        """Return why the run has no scores of a subset that can be compared; an empty text if it has them."""
+        if not self.finished:
+            return self.status
+        return "" if subset in self.scores else f"the {subset} subset was not scored"
+
     def completed(self, subset: str, table: MetricTable) -> Record:
         """Return the record with scores added that the run did not record, computed from its confusion matrix."""
         known = self.scores[subset]

@@ -17,9 +17,8 @@ from ..files.atomic import atomic_write
 from ..files.waiting import waiting
 from ..messages import get_logger
 from ..planning.metrics import metric_table
-from ..runs.records import Record, RecordedSplit, read_record
+from ..runs.records import RecordedSplit, read_record
 from .design import SEED, factors_of
-from .summary import TrialRecord
 from .sweep import Sweep
 
 _EFFECTS: Final = (
@@ -53,8 +52,8 @@ def results_of(sweep: Sweep, by: str | None = None) -> list[Ablation]:
         except RequestError as error:
             missing.append((path, trial.reason or str(error)))
             continue
-        if reason := _unscored(record, trial, subset):
-            missing.append((path, reason))
+        if reason := record.why_unscored(subset):
+            missing.append((path, reason if record.finished else trial.reason or reason))
             continue
         settings = {name: text for name, text in trial.settings.items() if name != SEED}
         runs.append(AblationRun(settings, record.completed(subset, table)))
@@ -74,13 +73,6 @@ def results_of(sweep: Sweep, by: str | None = None) -> list[Ablation]:
         analyse(runs, factors, name, subset, rises=table.rises(name), missing=missing)
         for name in (score, *(other for other in scores if other != score))
     ]
-
-
-def _unscored(record: Record, trial: TrialRecord, subset: str) -> str:
-    """Return why a run has no score; an empty text if it has one."""
-    if not record.finished:
-        return trial.reason or record.status
-    return "" if subset in record.scores else f"the {subset} subset was not scored"
 
 
 @waiting("Writing the results")
