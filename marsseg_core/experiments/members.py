@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..components.interfaces import Executor
-from ..components.spreading import done
 from ..components.tasks import ExecutorSpec, Task
 from ..messages import get_logger
+from ..planning.tasks import run_tasks
 
 _logger = get_logger(__name__)
 
@@ -50,7 +50,7 @@ class MemberWorkers:
         tasks = [Task(name, _FUNCTION, {"name": name, **arguments}, together=True) for name in names]
         errors = []
         with self.executor.start(ExecutorSpec(folder, self.jobs)) as workers:
-            for result in done(workers, tasks):
+            for result in run_tasks(workers, tasks):
                 name = result.task.name
                 if result.error:
                     _logger.warning(f"{name} failed: {result.error}")

@@ -11,12 +11,12 @@ from typing import Any, Final
 import numpy as np
 
 from ..components.interfaces import Executor
-from ..components.spreading import done
 from ..components.tasks import ExecutorSpec, Task, Workers
 from ..errors import RequestError, RunError
 from ..files.atomic import temporary_folder
 from ..files.leftovers import remove_temporary_files
 from ..messages import get_logger
+from ..planning.tasks import run_tasks
 from .outputs import Outputs
 from .prediction import Summary, blocks, leave_out
 from .prediction_task import part_file, predict_images, predict_rows
@@ -94,7 +94,7 @@ class SpreadPrediction:
         return Task(name, f"{function.__module__}:{function.__name__}", values)
 
     def _results(self, workers: Workers, tasks: Iterable[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
-        for result in done(workers, tasks):
+        for result in run_tasks(workers, tasks):
             if result.error:
                 raise RunError(result.error, where=result.task.name)
             self._remarks |= dict.fromkeys(result.value["remarks"])

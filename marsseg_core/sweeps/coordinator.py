@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..components.interfaces import Executor
-from ..components.spreading import MOST_TRIES, PULSE, done
 from ..components.tasks import ExecutorSpec, Task, TaskResult, Workers
 from ..errors import MarssegError
 from ..messages import get_logger
+from ..planning.tasks import MOST_TRIES, PULSE, run_tasks
 from .optional import import_optuna
 from .study import make_sampler, suggest, texts_of
 from .summary import Summary
@@ -231,7 +231,7 @@ class Coordinator:
         tasks = (
             self._task(name, score_trial, self._sweep.folder.trial(trial.number).path) for name, trial in trials.items()
         )
-        for result in done(workers, tasks):
+        for result in run_tasks(workers, tasks):
             trial = trials[result.task.name]
             if result.error:
                 _logger.warning(f"The test subset of {trial.name} was not scored: {result.error}")

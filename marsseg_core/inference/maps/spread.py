@@ -9,10 +9,10 @@ from math import ceil
 from typing import Final
 
 from ...components.interfaces import Executor
-from ...components.spreading import done
 from ...components.tasks import ExecutorSpec, Task
 from ...data.conversion import Seen
 from ...errors import RunError
+from ...planning.tasks import run_tasks
 from .parts import BLOCK, Parts
 from .prediction import NetworkImage
 from .request import MapPrediction
@@ -48,7 +48,7 @@ def spread_blocks(
             part = {"first": blocks.start, "stop": blocks.stop}
             return Task(name, f"{predict_part.__module__}:{predict_part.__name__}", words | part)
 
-        for result in done(workers, map(task, _pieces(prediction, parts, _TASKS_PER_PLACE * workers.places))):
+        for result in run_tasks(workers, map(task, _pieces(prediction, parts, _TASKS_PER_PLACE * workers.places))):
             if result.error:
                 raise RunError(result.error, where=result.task.name)
             raster.converter.seen.add(Seen(**result.value["seen"]))

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from ..components.tasks import Task, TaskResult, Workers
 from ..messages import get_logger
-from .tasks import Task, TaskResult, Workers
 
 _logger = get_logger(__name__)
 
@@ -19,7 +19,7 @@ MOST_TRIES: Final = 3
 PULSE: Final = 1.0
 
 
-def done(workers: Workers, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+def run_tasks(workers: Workers, tasks: Iterable[Task]) -> Iterator[TaskResult]:
     """Do tasks, as many at the same time as there are places, and yield each result when it is there.
 
     A task that is lost `MOST_TRIES` times has failed.
