@@ -197,13 +197,16 @@ Unlabelled = Annotated[
     ),
 ]
 
-SplitSource = Annotated[
-    str | None,
-    typer.Option(
+
+def split_option(panel: str | None) -> Any:
+    """Return the option of the subsets, in a panel of the help."""
+    return typer.Option(
         help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; or "
         "from a list for each subset, train=FILE validation=FILE test=FILE, joined by commas without spaces; given: "
         "those that the data come with; drawn: draw them by shares.",
         metavar="FILE|given|drawn",
-        rich_help_panel=DATA,
-    ),
-]
+        rich_help_panel=panel,
+    )
+
+
+SplitSource = Annotated[str | None, split_option(DATA)]

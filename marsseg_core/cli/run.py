@@ -177,7 +177,7 @@ def _without_none(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _print_result(result: Run) -> None:
-    from ..runs.metric_values import metric_values
+    from ..runs.metric_values import metric_values, score_text
 
     subsets = result.metrics["subsets"]
     if not subsets:
@@ -187,7 +187,7 @@ def _print_result(result: Run) -> None:
     values = {subset: metric_values(scores) for subset, scores in subsets.items()}
     table = result.plan.metrics.for_data(result.data.ignore_classes)
     rows = [
-        (table.spaced(name), *(_score(of_subset.get(name)) for of_subset in values.values()))
+        (table.spaced(name), *(score_text(of_subset.get(name), "undefined") for of_subset in values.values()))
         for name in dict.fromkeys(chain(*values.values()))
         if table.shows(name)
     ]
@@ -199,7 +199,8 @@ def _print_result(result: Run) -> None:
     if result.folder.report.is_file():
         print_text(f"Curves, scores and images, as a page: {result.folder.report}")
     if plain := result.metrics.get("argmax"):
-        without = ", ".join(f"{subset} {HEADLINE} {_score(scores[HEADLINE])}" for subset, scores in plain.items())
+        texts = {subset: score_text(scores[HEADLINE], "undefined") for subset, scores in plain.items()}
+        without = ", ".join(f"{subset} {HEADLINE} {text}" for subset, text in texts.items())
         print_text(f"Decoding: {result.decoding.describe(result.data.class_names)} (with argmax: {without})")
     if result.note:
         print_text(result.note)
@@ -211,7 +212,3 @@ def _print_result(result: Run) -> None:
 def _say_how_to_resume(result: Run) -> None:
     trust = " --trust" if result.plan.plugins else ""
     say(f"To resume: marsseg run --resume {result.path}{trust}")
-
-
-def _score(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:z.4f}"

@@ -166,6 +166,7 @@ def _finish(sweep: Sweep, summary: Summary, json: bool) -> None:
 
 
 def _print_summary(sweep: Sweep, summary: Summary) -> None:
+    from ..runs.metric_values import score_text
     from ..sweeps.summary import transductive_trials
 
     names = dict.fromkeys(name for trial in summary.trials for name in trial.settings)
@@ -173,8 +174,8 @@ def _print_summary(sweep: Sweep, summary: Summary) -> None:
     rows = [
         (
             trial.name,
-            _score(trial.value),
-            _score(trial.test.get(summary.objective)),
+            score_text(trial.value, ""),
+            score_text(trial.test.get(summary.objective), ""),
             *(trial.shown_settings.get(name, "") for name in names),
         )
         for trial in best
@@ -189,10 +190,6 @@ def _print_summary(sweep: Sweep, summary: Summary) -> None:
         print_text(f"The best plan, to run again: marsseg run --plan {sweep.folder.best}")
     if summary.status == "running":
         say("Other processes are still working on the sweep.")
-
-
-def _score(value: float | None) -> str:
-    return "" if value is None else f"{value:z.4f}"
 
 
 def _print_options(options: SweepOptions, on: str, jobs: int, space: Space) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from ..files.run_folder import RunFolder
 from ..files.waiting import on_terminal, without_spinner
 from ..printable import printable
+from ..runs.metric_values import score_text
 from .output import say
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class SweepProgress:
         running = [trial for trial in summary.trials if trial.state == "running"]
         ended = [trial for trial in summary.trials if trial.state not in ("running", "skipped")]
         for trial in [*ended[-max(0, _ROWS - len(running)) :], *running]:
-            value = "" if trial.value is None else f"{trial.value:z.4f}"
+            value = score_text(trial.value, "")
             settings = [trial.shown_settings.get(name, "") for name in names]
             cells = (trial.name, trial.state, str(self._epochs(trial) or ""), value, *settings)
             table.add_row(*(Text(printable(cell)) for cell in cells))

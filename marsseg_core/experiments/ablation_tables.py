@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..registry.parameters import to_text
+from ..runs.metric_values import score_text
 from .ablation import Ablation, CombinationScore, Effect
 from .differing import ABSENT
 from .text_table import TextTable
@@ -31,8 +32,8 @@ def effects_table(ablation: Ablation) -> TextTable:
             effect.setting,
             effect.choice,
             effect.baseline,
-            _number(effect.score),
-            _number(effect.baseline_score),
+            score_text(effect.score, ABSENT),
+            score_text(effect.baseline_score, ABSENT),
             _signed(effect.mean),
             interval_text(effect),
             _pairs(effect),
@@ -97,10 +98,6 @@ def effects_csv(ablations: Iterable[Ablation]) -> str:
             last = [to_text(effect.transductive) for _ in more]
             writer.writerow([ablation.subset, ablation.by, *(values[name] for name in names), *counts, *last])
     return text.getvalue()
-
-
-def _number(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:z.4f}"
 
 
 def _signed(value: float | None) -> str:

@@ -29,7 +29,7 @@ from ..files.run_folder import RunFolder
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
 from ..registry.listing import ComponentList
-from ..runs.metric_values import metric_values
+from ..runs.metric_values import metric_values, score_text
 from ..runs.run import Run
 from .canvas import Target, shortened
 from .colours import OwnColours, class_colours, hex_code, paint
@@ -242,12 +242,8 @@ def _score_table(scores: dict[str, Confusion], table: MetricTable) -> list[Table
     table = table.for_data(next(iter(scores.values())).ignore_classes)
     values = [metric_values(confusion.to_json()) for confusion in scores.values()]
     names = dict.fromkeys(name for each in values for name in each if table.shows(name))
-    rows = [(table.spaced(name), *(_number(each.get(name)) for each in values)) for name in names]
+    rows = [(table.spaced(name), *(score_text(each.get(name), ABSENT) for each in values)) for name in names]
     return [Table(("score", *scores), rows)]
-
-
-def _number(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:z.4f}"
 
 
 def figure(draw: Callable[[Target], None], title: str, *, width: int) -> Picture:

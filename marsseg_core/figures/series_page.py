@@ -13,7 +13,7 @@ from ..experiments.text_table import TextTable
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..planning.metrics import MetricTable
-from ..runs.metric_values import metric_values
+from ..runs.metric_values import metric_values, score_text
 from .results import Curves, Line, Links, Section, class_bars, results_page
 
 _logger = get_logger(__name__)
@@ -106,12 +106,12 @@ def _runs(series: Series, table: MetricTable) -> TextTable:
     subset = [*series.subsets()][-1]
     names = [name for name in dict.fromkeys(key for each in scores.values() for key in each) if table.shows(name)]
     rows = [
-        (run, str(series.metrics[run].get("best_epoch", "")), *(_number(each.get(name)) for name in names))
+        (
+            run,
+            str(series.metrics[run].get("best_epoch", "")),
+            *(score_text(each.get(name), "undefined") for name in names),
+        )
         for run, each in scores.items()
     ]
     headers = ("run", "best epoch", *(f"{subset} {table.spaced(name)}" for name in names))
     return TextTable(headers, tuple(rows), headers[1:])
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:z.4f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +55,9 @@ class Outputs:
 
         `shape` is that of the image, (H, W, C).
         """
-        return self._written(name, shape, row_strips) if self._probabilities else row_strips
+        if not self._probabilities:
+            return row_strips
+        return written(row_strips, self._file("probabilities", name, ".npy"), shape[:2])
 
     def write(self, name: str, image: np.ndarray, labels: np.ndarray) -> None:
         """Write the labels (H, W) of an image (H, W, C) as a mask, and where requested as an overlay."""
@@ -70,16 +73,6 @@ class Outputs:
         """Remove the folder if nothing was predicted."""
         if not (self._folder / "masks").exists():
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _written(self, name: str, shape: tuple[int, ...], row_strips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        first = next(row_strips)
-        with atomic_write(self._file("probabilities", name, ".npy")) as temporary, temporary.open("wb") as file:
-            write_npy_header(file, (*shape[:2], first.shape[-1]), np.dtype("<f4"))
-            file.write(first.astype("<f4").tobytes())
-            yield first
-            for strip in row_strips:
-                file.write(strip.astype("<f4").tobytes())
-                yield strip
 
     def _file(self, kind: str, name: str, suffix: str) -> Path:
         if not self._created:
@@ -102,6 +95,16 @@ class Outputs:
         if self._overlays:
             write_png(self._folder / "legend.png", legend(self._classes.names, self._colours))
         self._created = True
+
+
+def written(row_strips: Iterator[np.ndarray], path: Path, size: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """Yield row strips (h, W, K) of an array of a size (H, W), and write each to an .npy file when it is consumed."""
+    first = next(row_strips)
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        write_npy_header(file, (*size, first.shape[-1]), np.dtype("<f4"))
+        for strip in chain((first,), row_strips):
+            file.write(strip.astype("<f4").tobytes())
+            yield strip
 
 
 def labels_of(row_strips: Iterator[np.ndarray], ignore_classes: tuple[int, ...]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,9 @@ import numpy as np
 
 from ..errors import RequestError
 from ..files.atomic import atomic_write
-from ..files.npy import write_npy_header
 from ..networks.startup import start_keras
 from .ensemble import with_channels
-from .outputs import Outputs, labels_of
+from .outputs import Outputs, labels_of, written
 from .prediction import Finisher, blocks, finite, predicted
 from .preparing import unchanged
 from .request import Prediction, PredictionRequest
@@ -83,7 +82,8 @@ def predict_rows(
     if part < len(rows):
         strips = finite(predictor.predict_rows(image, rows[part]), source.names[position])
         if prediction.request.probabilities:
-            strips = _written(strips, part_file(scratch, position, part, "values"), len(rows[part]), image.shape[1])
+            size = len(rows[part]), image.shape[1]
+            strips = written(strips, part_file(scratch, position, part, "values"), size)
         labels = labels_of(map(finisher.decoding.of_probabilities, strips), finisher.ignore_classes)
         file = part_file(scratch, position, part, "labels")
         with atomic_write(file) as temporary, temporary.open("wb") as opened:
@@ -106,14 +106,3 @@ def _opened(request: str, out: str) -> tuple[Prediction, Finisher]:
         Path(out), prediction.classes, overlays=wanted.overlay, probabilities=wanted.probabilities, created=True
     )
     return prediction, Finisher(prediction.ignore_classes, prediction.decoding, outputs)
-
-
-def _written(row_strips: Iterator[np.ndarray], path: Path, height: int, width: int) -> Iterator[np.ndarray]:
-    first = next(row_strips)
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        write_npy_header(file, (height, width, first.shape[-1]), np.dtype("<f4"))
-        file.write(first.astype("<f4").tobytes())
-        yield first
-        for strip in row_strips:
-            file.write(strip.astype("<f4").tobytes())
-            yield strip

@@ -34,6 +34,11 @@ def metric_values(scores: Mapping[str, Any]) -> Scores:
     return flat
 
 
+def score_text(value: float | None, undefined: str) -> str:
+    """Return a score for tables, with four digits; `undefined` is the text where it has no value."""
+    return undefined if value is None else f"{value:z.4f}"
+
+
 def _class_scores(word: str, values: Mapping[str, Any]) -> Scores:
     return {f"{word}_{label}": value for label, value in values.items()}
 

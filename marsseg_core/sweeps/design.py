@@ -16,12 +16,9 @@ from ..registry.session import Session
 from .draw import plan_of
 from .options import AblationOptions, SweepOptions, check_score
 from .paths import decides_items
-from .space import Assignment, Combination, Setting, Space, make_space, skipped_lines, star
+from .space import MOST_COMBINATIONS, Assignment, Combination, Setting, Space, make_space, skipped_lines, star
 
 SEED: Final = "training.seed"
-
-# Each combination is checked before the first trial, which takes some milliseconds.
-_MOST_COMBINATIONS: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -157,8 +154,8 @@ def _refuse_too_many(space: Space, seeds: int, *, one_at_a_time: bool) -> None:
     else:
         count = (space.count or 0) // seeds
         what, hint = f"The grid has {count:,} combinations", "Use --one-at-a-time, or fewer choices."
-    if count > _MOST_COMBINATIONS:
-        raise RequestError(f"{what}; at most {_MOST_COMBINATIONS:,} are trained.", where="ablate", hint=hint)
+    if count > MOST_COMBINATIONS:
+        raise RequestError(f"{what}; at most {MOST_COMBINATIONS:,} are trained.", where="ablate", hint=hint)
 
 
 def seeds_of(space: Space) -> Sequence[Value]:

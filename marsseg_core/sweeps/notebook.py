@@ -13,6 +13,7 @@ from ..figures.ablation import ablation_figure
 from ..figures.canvas import LABEL_SIZE, MUTED, NOTE_SIZE, Target, verbatim, write
 from ..figures.colours import FIRST
 from ..figures.notebook import Heading, Part, Table, figure, html_of, line_of, whole
+from ..runs.metric_values import score_text
 from ..shown import NotebookOutput
 from .result import AblationResult, SweepResult
 from .summary import Summary, TrialRecord, transductive_trials
@@ -26,7 +27,7 @@ def _sweep(result: SweepResult) -> str:
     names = dict.fromkeys(name for trial in result.trials for name in trial.settings)
     best = result.ranked[:_ROWS]
     rows = [
-        [trial.name, _text(trial.value), _text(trial.test.get(result.objective))]
+        [trial.name, score_text(trial.value, ""), score_text(trial.test.get(result.objective), "")]
         + [trial.shown_settings.get(name, "") for name in names]
         for trial in best
     ]
@@ -76,7 +77,7 @@ class SweepOutput:
 
 def _line(trial: TrialRecord, objective: str) -> str:
     settings = ", ".join(f"{name}={value}" for name, value in trial.shown_settings.items())
-    return f"best: {trial.name}, {objective} {_text(trial.value)} ({settings})"
+    return f"best: {trial.name}, {objective} {score_text(trial.value, '')} ({settings})"
 
 
 def _scores_figure(result: SweepResult, target: Target) -> None:
@@ -100,7 +101,3 @@ def _scores_figure(result: SweepResult, target: Target) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     write(drawn, target)
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:z.4f}"

@@ -10,6 +10,7 @@ from ..experiments.text_table import TextTable
 from ..figures.results import Section, results_page
 from ..files.waiting import waiting
 from ..messages import get_logger
+from ..runs.metric_values import score_text
 from .optional import import_optuna
 from .summary import Summary, transductive_trials
 from .sweep import Sweep
@@ -53,8 +54,8 @@ def _page(sweep: Sweep, summary: Summary) -> str:
     rows = [
         (
             trial.name,
-            _text(trial.value),
-            _text(trial.test.get(summary.objective)),
+            score_text(trial.value, ""),
+            score_text(trial.test.get(summary.objective), ""),
             *(trial.shown_settings.get(name, "") for name in names),
         )
         for trial in best
@@ -92,7 +93,3 @@ def _plots(study: Any, objective: str, finished: int, *, pruned: bool) -> list[S
         plots.append(Section(heading, [Markup(html)], caption))
         script = False
     return plots
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:z.4f}"

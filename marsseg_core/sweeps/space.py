@@ -37,7 +37,7 @@ from .values import Choices, Range, Values, parse_values
 Assignment: TypeAlias = Mapping[str, Value]
 
 # Each combination of components is checked before the first trial, which takes some milliseconds.
-_MOST_COMBINATIONS: Final = 5_000
+MOST_COMBINATIONS: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -187,9 +187,9 @@ def make_space(varied: Sequence[str], request: Request, session: Session, *, one
     ]
     counts = [setting.values.count or 0 for setting in kinds]
     number = 1 + sum(count - 1 for count in counts) if one_at_a_time else prod(counts)
-    if number > _MOST_COMBINATIONS:
+    if number > MOST_COMBINATIONS:
         raise RequestError(
-            f"The space has {number:,} combinations of components; at most {_MOST_COMBINATIONS:,} can be searched.",
+            f"The space has {number:,} combinations of components; at most {MOST_COMBINATIONS:,} can be searched.",
             where="--vary",
         )
     choices = [setting.values.values for setting in kinds]

@@ -59,8 +59,7 @@ def write_beginning(run: Run, labels: np.ndarray | None) -> None:
         folder.log(f"values: {run.data.scaling}")
     if run.unlabelled is not None:
         folder.log(f"without labels: {run.unlabelled}")
-    started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
-    folder.write_json(folder.environment, environment(run.plan.distributions) | started)
+    folder.write_json(folder.environment, environment(run.plan.distributions) | start_of_process())
     folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")
 
 
@@ -82,6 +81,11 @@ def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
         "versions": {**distributions, **versions(names)},
         "command": sys.argv,
     }
+
+
+def start_of_process() -> dict[str, Any]:
+    """Return when and by which process a run is begun, as environment.json has it."""
+    return {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
 
 
 def log_transfer(run: Run) -> None:

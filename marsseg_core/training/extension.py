@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 import keras
@@ -28,6 +27,7 @@ from ..registry import kinds
 from ..runs.recorded_data import read_data_of, record_data, recorded_split
 from ..runs.run import Run
 from ..runs.unlabelled import read_unlabelled_of
+from .beginning import start_of_process
 from .checkpoint import TrainingProgress, read_progress
 from .ended import steps_per_epoch
 from .loop import resume
@@ -174,8 +174,7 @@ def _copy(folder: RunFolder, extended: RunFolder, plan: Plan, planned: int, *, m
         with extended.written(extended.path / file.relative_to(folder.path)) as temporary:
             shutil.copyfile(file, temporary)
     origin = {"run": os.path.abspath(folder.path), "epochs": planned}
-    started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
-    environment = folder.read_json(folder.environment) | started | {"extends": origin}
+    environment = folder.read_json(folder.environment) | start_of_process() | {"extends": origin}
     extended.write_json(extended.environment, environment)
     extended.log(f"extends {folder.path} from {planned} to {plan.training.epochs} epochs")
     import tomli_w

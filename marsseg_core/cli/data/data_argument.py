@@ -10,6 +10,7 @@ import typer
 
 from ...registry.kinds import DATASET
 from ...registry.session import open_session
+from ..common_options import split_option
 from ..completion import composition, settings
 
 if TYPE_CHECKING:
@@ -32,15 +33,7 @@ Overrides = Annotated[
         autocompletion=settings,
     ),
 ]
-Split = Annotated[
-    str | None,
-    typer.Option(
-        help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; or "
-        "from a list for each subset, train=FILE validation=FILE test=FILE, joined by commas without spaces; given: "
-        "those that the data come with; drawn: draw them by shares.",
-        metavar="FILE|given|drawn",
-    ),
-]
+Split = Annotated[str | None, split_option(None)]
 
 
 def source_plan(
