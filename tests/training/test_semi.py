@@ -377,9 +377,9 @@ def test_a_run_that_learned_the_test_images_must_not_label(whole_and_killed, met
 @pytest.mark.parametrize(
     "words",
     [
-        {"semi": "pseudo:keep=0.8:runs={run}", "loss": "ssce,distill:runs={run}"},
+        {"semi": "pseudo:keep=0.8:transductive=true:runs={run}", "loss": "ssce,distill:runs={run}"},
         {
-            "semi": "pseudo:soft=true:runs={run}",
+            "semi": "pseudo:soft=true:transductive=true:runs={run}",
             "arch": "refine:run={run}",
             "set": [f"arch.refine.inner={WORDS['arch']}"],
         },
@@ -387,6 +387,7 @@ def test_a_run_that_learned_the_test_images_must_not_label(whole_and_killed, met
     ids=["hard labels and distill", "soft labels and refine"],
 )
 def test_a_killed_run_that_uses_a_finished_one_ends_like_one_that_was_never_stopped(whole_and_killed, words, tmp_path):
+    """The finished run is transductive, so these are, too."""
     texts = {name: text.format(run=whole_and_killed[0].path) for name, text in words.items() if name != "set"}
     whole = whole_and_copies(tmp_path, **texts, overrides=words.get("set", ()))
     killed = RunFolder(tmp_path / "on_epoch_end-0")
