@@ -81,7 +81,7 @@ def read_layout(find: Callable[[Path, Wanted], Found], *, whole_folder: bool = F
         found = find(path.parent if whole_folder else path, WANTED)
         for item in found.items:
             if found.draw is not None:
-                mask = found.draw(item.name)
+                mask = found.draw(item.image, item.mask)
                 assert (mask.ndim, mask.dtype) == (2, np.uint8), (mask.shape, mask.dtype)
         return True
 

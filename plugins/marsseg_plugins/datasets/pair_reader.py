@@ -22,8 +22,8 @@ class PairReader:
 
     If `names` is None, any id is a class; `classes` returns their number after all pairs are read. With `indices`, the
     indices of palette masks are the ids, and not those that `palette` has for their colours. `ids` gives the id of each
-    value, if they differ. With `draw`, masks are drawn from annotations, by the names of the images. Raises
-    RequestError, with the file, if a pair cannot be used.
+    value, if they differ. With `draw`, masks are drawn from annotations, by the two files of a pair: the names of pairs
+    may be others than those that the annotations have. Raises RequestError, with the file, if a pair cannot be used.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class PairReader:
         *,
         indices: bool = False,
         ids: Mapping[int, int] | None = None,
-        draw: Callable[[str], np.ndarray] | None = None,
+        draw: Callable[[Path, Path], np.ndarray] | None = None,
     ) -> None:
         self._picture = picture
         self._names = names
@@ -68,7 +68,7 @@ class PairReader:
 
     def _mask(self, pair: Pair) -> np.ndarray:
         if self._draw is not None:
-            return self._draw(pair.name)
+            return self._draw(pair.image, pair.mask)
         mask = read_mask(
             pair.mask,
             limit=self._limit,

@@ -333,3 +333,21 @@ class TestCoco:
         with pytest.raises(RequestError) as caught:
             made({"a.png": SIZE, "coco.json": content}).load()
         assert caught.value.what.startswith(what)
+
+
+# --- names of a table
+
+
+@pytest.mark.parametrize("layout", ["coco", "labelme"])
+@pytest.mark.parametrize("names", [("first", "second"), ("b.png", "a.png")])
+def test_a_table_that_gives_images_other_names_leaves_each_its_own_mask(made, layout, names):
+    files: dict = {"a.png": SIZE, "b.png": SIZE}
+    if layout == "coco":
+        files["_annotations.coco.json"] = coco(["a.png", "b.png"], [square(1, 0, 7, 2, 2, 4, 4)])
+    else:
+        files |= {"a.json": labelme(box("rock", 2, 2, 3, 3)), "b.json": labelme()}
+    folder = made(files)
+    (Path(folder.path) / "items.csv").write_text(f"item,file\n{names[0]},a.png\n{names[1]},b.png\n")
+    data = folder.load()
+    assert tuple(data.names) == names
+    assert [mask.any() for mask in data.masks] == [True, False]

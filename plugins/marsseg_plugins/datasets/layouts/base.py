@@ -69,7 +69,7 @@ class Found:
         unlabelled: images without labels, for prediction
         classes: the classes that the layout itself defines, or None
         files: files other than images and masks that the data depend on
-        draw: draws the mask (H, W) of an image from its annotations; None if masks are image files
+        draw: draws the mask (H, W) of an item from its annotations, given its two files; None if masks are image files
         remarks: what else the user should know, each a sentence
         layout: the name of the layout, as the user may set it
     """
@@ -81,7 +81,7 @@ class Found:
     unlabelled: Sequence[Path] = ()
     classes: ClassFile | None = None
     files: Sequence[Path] = ()
-    draw: Callable[[str], np.ndarray] | None = None
+    draw: Callable[[Path, Path], np.ndarray] | None = None
     remarks: Sequence[str] = ()
     layout: str = ""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,9 @@ LOOKS_FOR: Final = (
 
 _NAMES: Final = re.compile(r"(.*\.)?_?(annotations?|instances|coco|labels)([_.\-].*)?\.json", re.IGNORECASE)
 
+# The name of an image for messages, its file of annotations and what that has for it, by the files of its item.
+_Images: TypeAlias = dict[tuple[Path, Path], tuple[str, CocoFile, CocoImage]]
+
 
 def recognises(root: Path) -> bool:
     """Return whether this is a .json file, or a folder with one whose name is usual for COCO's."""
@@ -45,7 +48,7 @@ def find(root: Path, wanted: Wanted) -> Found:
     ids = Ids(wanted.names, list(sources[0][0].names.values()))
     items, missing = [], []
     others: dict[str, list[Path]] = {}
-    image_of: dict[str, tuple[CocoFile, CocoImage]] = {}
+    image_of: _Images = {}
     for source, subset in sources:
         folder = _folder(root, source, wanted.images)
         paths = {folder / image.file_name: image for image in source.images}
@@ -55,10 +58,10 @@ def find(root: Path, wanted: Wanted) -> Found:
                 continue
             name = f"{subset}/{image.file_name}" if subset else image.file_name
             items.append(Item(path, source.path, name, image.file_name.rpartition("/")[0], subset))
-            image_of[name] = (source, image)
+            image_of[path, source.path] = (name, source, image)
         listing = list_folder(folder)
         others = merged(others, {"not in the .json file": [path for path in listing.files if path not in paths]})
-    empty = sum(not image.annotations for _, image in image_of.values())
+    empty = sum(not image.annotations for _, _, image in image_of.values())
     verb = "has" if empty == 1 else "have"
     outside = "void" if ids.outside == VOID else "background"
     return Found(
@@ -129,9 +132,9 @@ def _folder(root: Path, source: CocoFile, images: str | None) -> Path:
     return folder
 
 
-def _draw(image_of: Mapping[str, tuple[CocoFile, CocoImage]], ids: Ids, name: str) -> np.ndarray:
+def _draw(image_of: _Images, ids: Ids, path: Path, annotations: Path) -> np.ndarray:
     """Return the mask (H, W) of an image: larger annotations first; of two as large, that with the lower id first."""
-    source, image = image_of[name]
+    name, source, image = image_of[path, annotations]
     drawn = []
     for annotation in image.annotations:
         number = annotation.get("id")

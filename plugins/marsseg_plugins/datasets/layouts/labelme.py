@@ -62,13 +62,12 @@ def find(root: Path, wanted: Wanted) -> Found:
         unpaired,
         listing.left_out,
         classes=ClassFile(ids.names),
-        draw=partial(_draw, {item.name: item.mask for item in items}, ids, wanted.pixel_limit),
+        draw=partial(_draw, ids, wanted.pixel_limit),
     )
 
 
-def _draw(json_of: dict[str, Path], ids: Ids, limit: int, name: str) -> np.ndarray:
+def _draw(ids: Ids, limit: int, image: Path, path: Path) -> np.ndarray:
     """Return the mask (H, W) of an image: its shapes in their order, later ones over earlier ones."""
-    path = json_of[name]
     shapes, size = _shapes(path, limit)
     mask = np.full(size, ids.outside, np.uint8)
     for number, shape in enumerate(shapes, start=1):
