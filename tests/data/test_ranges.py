@@ -279,6 +279,16 @@ def test_a_test_set_of_other_numbers_has_its_own_range(npz):
     assert data.unlabelled().ravel().tolist() == [64, 255]
 
 
+@pytest.mark.parametrize("words", [{}, {"range": "0%..100%"}])
+def test_images_without_labels_are_scaled_like_the_labelled_ones_that_a_limit_leaves(folder, words):
+    data = folder(np.array([[0, 1023]], np.uint16), np.array([[0, 4095]], np.uint16), suffix="png", limit=1, **words)
+    further = Path(data.path) / "unlabelled"
+    further.mkdir()
+    Image.fromarray(np.array([[0, 1023]], np.uint16)).save(further / "2.png")
+    assert scaled_pixels(data) == [0, 255]
+    assert data.unlabelled().ravel().tolist() == [0, 255]
+
+
 # --- files
 
 

@@ -49,6 +49,11 @@ def find_pairs(
         get_logger(__name__).warning("%s", line)
     if not found.items:
         refuse_file(root, "There are no images with masks in this folder.")
+    return found, pairs_of(root, found, unpaired, groups, limit)
+
+
+def pairs_of(root: Path, found: Found, unpaired: Unpaired, groups: Groups, limit: int | None) -> list[Pair]:
+    """Return the pairs of what a layout has found, as the table items.csv says, and at most `limit` of them."""
     numbers = _groups(found.items) if groups == "subfolders" else [None] * len(found.items)
     pairs = [
         Pair(item.image, item.mask, item.name, group, subset=item.subset)
@@ -56,7 +61,7 @@ def find_pairs(
     ]
     if root.is_dir():
         pairs = apply_item_table(root, pairs, groups=groups == "subfolders", unpaired=unpaired)
-    return found, spread(pairs, limit)
+    return spread(pairs, limit)
 
 
 def _faults(root: Path, unpaired: Mapping[str, Sequence[Path]]) -> list[str]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from marsseg_core.plugin_api import Converter, Range, Scaling, SegmentationData, Writer
 
     from .class_file import ClassFile
-    from .layouts.base import Found, Wanted
+    from .layouts.base import Found, Item, Wanted
     from .pairs import Pair
     from .resizing import Resizing
     from .windows import Windows
@@ -295,6 +295,7 @@ class Folder(ResizedDataset):
     def unlabelled(self) -> np.ndarray | None:
         from marsseg_core.plugin_api import Range
 
+        from .finding import pairs_of
         from .layouts.choice import find
         from .unlabelled import read_unlabelled
 
@@ -302,9 +303,13 @@ class Folder(ResizedDataset):
         found = find(root, self.layout, self._wanted(self._class_file()[0]))
         if not found.unlabelled or self.resize == "windows":
             return None
+        labelled: Sequence[Item | Pair] = found.items
+        if labelled and self.limit is not None:
+            labelled = pairs_of(root, found, self.unpaired, self.groups, self.limit)
         return read_unlabelled(
             f"folder:{root.resolve().name}, without labels",
-            found,
+            found.unlabelled,
+            [each.image for each in labelled],
             self.resizing(),
             self.colour,
             Range.parse(self.range, self.range_per),
