@@ -745,7 +745,7 @@ class Dataset(Component):
         return self
 
     def unlabelled(self) -> np.ndarray | None:
-        """Read the images without labels, for prediction.
+        """Read the images without labels, for prediction and semi-supervised training.
 
         Returns:
             An array (M, H, W, C) uint8; None if the source has no such images.

@@ -90,7 +90,7 @@ def _warnings(root: Path, title: str, found: Found, class_files: Sequence[Path])
     lines = []
     if found.unlabelled:
         count = f"{len(found.unlabelled):,} image{'s' if len(found.unlabelled) > 1 else ''}"
-        lines.append(f"{title}: {count} without labels can be predicted, but not used for training or scores.")
+        lines.append(f"{title}: {count} without labels can be predicted, or used by --semi, but not scored.")
     reasons = [
         f"{len(paths):,} × {reason} ({some([_name(root, path) for path in paths])})"
         for reason, listed in found.left_out.items()

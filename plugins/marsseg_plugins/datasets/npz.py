@@ -31,7 +31,7 @@ class Npz(Dataset):
     values; floats from 0 to 1 are 0…1, and floats up to 255 stay as they are. Anything else is refused.
 
     If the file has `training_groups` (N,) integers, the items of a group stay in the same subset of any split, unless
-    `groups` is none. `test_set` (M, H, W) or (M, H, W, C) holds images without labels, for prediction.
+    `groups` is none. `test_set` (M, H, W) or (M, H, W, C) holds images without labels.
 
     The file may also have `names` (N,) of the items, the `split` (N,) that they come with (train, validation, test or
     an empty string), `class_names` (K,), `class_colours` (K, 3), `class_ignored` (K,) and the `scaling` with which its

@@ -1,4 +1,4 @@
-"""Read the images of a folder that have no labels, for prediction."""
+"""Read the images of a folder that have no labels."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def test_test_images_without_masks_are_for_prediction(tree):
     tree.mask("train/masks/a.png")
     data = tree.load()
     assert list(data.names) == ["train/a.png"]
-    assert tree.told[1] == "mine: 1 image without labels can be predicted, but not used for training or scores."
+    assert tree.told[1] == "mine: 1 image without labels can be predicted, or used by --semi, but not scored."
     unlabelled = Folder(str(tree.root)).unlabelled()
     assert unlabelled.shape == (1, *SIZE, 3)
     assert (unlabelled == 254).all()
@@ -206,7 +206,7 @@ def test_a_folder_of_images_without_labels_beside_the_two_folders_is_for_predict
         tree.image(name)
     tree.mask("masks/a.png")
     assert list(tree.load().names) == ["a.png"]
-    assert tree.told == ["mine: 2 images without labels can be predicted, but not used for training or scores."]
+    assert tree.told == ["mine: 2 images without labels can be predicted, or used by --semi, but not scored."]
     assert Folder(str(tree.root)).unlabelled().shape == (2, *SIZE, 3)
 
 

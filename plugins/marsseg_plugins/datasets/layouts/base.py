@@ -66,7 +66,7 @@ class Found:
         what: what was read, for a message; empty for none
         unpaired: for each fault, such as "image has no mask", the files that have it; the user decides on them
         left_out: for each reason, such as "hidden", the files that are not read
-        unlabelled: images without labels, for prediction
+        unlabelled: images without labels
         classes: the classes that the layout itself defines, or None
         files: files other than images and masks that the data depend on
         draw: draws the mask (H, W) of an item from its annotations, given its two files; None if masks are image files
