@@ -41,6 +41,7 @@ def param(
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
+    below: float | None = None,
     min_length: int | None = None,
     absent: Any = MISSING,
 ) -> Any:
@@ -55,6 +56,7 @@ def param(
         minimum: The smallest allowed value.
         maximum: The largest allowed value.
         above: A bound that every value must be greater than.
+        below: A bound that every value must be less than.
         min_length: The smallest allowed number of items of a list; None also allows an empty list.
         absent: The value for plan files that a run wrote before this parameter existed. Only needed if the component
             behaved differently then than with the default.
@@ -68,7 +70,7 @@ def param(
         ... class Blur:
         ...     sigma: float = param(1.0, help="standard deviation in pixels", above=0)
     """
-    bounds = {"minimum": minimum, "maximum": maximum, "above": above, "min_length": min_length}
+    bounds = {"minimum": minimum, "maximum": maximum, "above": above, "below": below, "min_length": min_length}
     return dataclasses.field(default=default, metadata={"help": help, "bounds": bounds, "absent": absent})
 
 
@@ -83,6 +85,7 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
+    below: float | None = None
     min_length: int | None = None
     absent: Any = dataclasses.field(default_factory=lambda: MISSING)  # "= MISSING" would declare a required field
 
@@ -116,6 +119,8 @@ class Parameter:
             raise ValueError(f"at most {_shown(self.maximum)}")
         if self.above is not None and number <= self.above:
             raise ValueError(f"above {_shown(self.above)}")
+        if self.below is not None and number >= self.below:
+            raise ValueError(f"below {_shown(self.below)}")
 
 
 def parameters_of(cls: type) -> Mapping[str, Parameter]:

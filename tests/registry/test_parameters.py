@@ -191,10 +191,12 @@ def _is_whole(annotation: Any) -> bool:
 
 
 @given(st.floats(-10, 10))
-def test_minimum_and_maximum_are_inclusive_and_above_is_not(value):
+def test_minimum_and_maximum_are_inclusive_and_above_and_below_are_not(value):
     assert parameter(float, minimum=value, maximum=value).convert(value) == value
-    with pytest.raises(ValueError, match="above"):
-        parameter(float, above=value).convert(value)
+    assert parameter(float, above=value - 1, below=value + 1).convert(value) == value
+    for bound in ("above", "below"):
+        with pytest.raises(ValueError, match=bound):
+            parameter(float, **{bound: value}).convert(value)
 
 
 @pytest.mark.parametrize(

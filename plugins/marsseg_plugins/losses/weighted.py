@@ -21,10 +21,8 @@ CAP_HELP = (
 SMOOTHING_HELP = "label smoothing: the share of a label that is spread over the classes that are not ignored"
 
 
-def check_class_weights(weights: Rule | tuple[float, ...] | None, cap: float | None, beta: float) -> None:
+def check_class_weights(weights: Rule | tuple[float, ...] | None, cap: float | None) -> None:
     """Raise ValueError where parameters of class weights are invalid for any data."""
-    if beta >= 1:
-        raise ValueError("beta must be below 1")
     if isinstance(weights, tuple) and not any(weights):
         raise ValueError("the class weights are all 0: there is nothing to learn")
     if weights in ("inverse", "effective") and cap is not None and cap < 1:
@@ -51,10 +49,12 @@ class WeightedLoss(Loss):
     count: Literal["labelled", "all"] = param(
         "labelled", help="classes that `balanced` includes in n and K: those not ignored, or all"
     )
-    beta: float = param(0.999999, help="β of `effective`: weights hardly change above 1 / (1 − β) pixels", above=0)
+    beta: float = param(
+        0.999999, help="β of `effective`: weights hardly change above 1 / (1 − β) pixels", above=0, below=1
+    )
 
     def __post_init__(self) -> None:
-        check_class_weights(self.weights, self.cap, self.beta)
+        check_class_weights(self.weights, self.cap)
 
     def class_weights(self, spec: LossSpec) -> np.ndarray:
         """Return the class weights, (K,) float32, 0 for ignored classes."""

@@ -39,14 +39,16 @@ class WSSCE(Loss):
     count: Literal["labelled", "all"] = param(
         "labelled", help="classes that `balanced` includes in n and K: those not ignored, or all"
     )
-    beta: float = param(0.999999, help="β of `effective`: weights hardly change above 1 / (1 − β) pixels", above=0)
+    beta: float = param(
+        0.999999, help="β of `effective`: weights hardly change above 1 / (1 − β) pixels", above=0, below=1
+    )
     normalise: Literal["weights", "pixels"] = param(
         "weights", help="divide the sum by the sum of the weights, or by the number of pixels"
     )
     smoothing: float = param(0.0, help=SMOOTHING_HELP, minimum=0, maximum=0.9)
 
     def __post_init__(self) -> None:
-        check_class_weights(self.weights, self.cap, self.beta)
+        check_class_weights(self.weights, self.cap)
 
     def build(self, spec: LossSpec) -> LossFunction:
         from keras import ops

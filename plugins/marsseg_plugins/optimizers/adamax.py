@@ -18,6 +18,6 @@ class Adamax(KerasOptimizer):
 
     keras_name = "Adamax"
 
-    beta_1: float = param(0.9, help="decay factor of the mean of gradients, per step", minimum=0, maximum=1)
+    beta_1: float = param(0.9, help="decay factor of the mean of gradients, per step", minimum=0, below=1)
     beta_2: float = param(0.999, help="decay factor of the largest gradient, per step", minimum=0, maximum=1)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)

@@ -20,8 +20,8 @@ class AdamW(KerasOptimizer):
 
     keras_name = "AdamW"
 
-    beta_1: float = param(0.9, help="decay factor of the mean of gradients, per step", minimum=0, maximum=1)
-    beta_2: float = param(0.999, help="decay factor of the mean of squared gradients, per step", minimum=0, maximum=1)
+    beta_1: float = param(0.9, help="decay factor of the mean of gradients, per step", minimum=0, below=1)
+    beta_2: float = param(0.999, help="decay factor of the mean of squared gradients, per step", minimum=0, below=1)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)
     amsgrad: bool = param(
         False, help="divide by the largest mean of squared gradients so far (AMSGrad, Reddi and others 2018)"

@@ -18,9 +18,9 @@ class Muon(KerasOptimizer):
 
     keras_name = "Muon"
 
-    adam_beta_1: float = param(0.9, help="Adam: decay factor of the mean of gradients, per step", minimum=0, maximum=1)
+    adam_beta_1: float = param(0.9, help="Adam: decay factor of the mean of gradients, per step", minimum=0, below=1)
     adam_beta_2: float = param(
-        0.999, help="Adam: decay factor of the mean of squared gradients, per step", minimum=0, maximum=1
+        0.999, help="Adam: decay factor of the mean of squared gradients, per step", minimum=0, below=1
     )
     adam_weight_decay: float = param(0.004, help="Adam: weight decay", minimum=0)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)

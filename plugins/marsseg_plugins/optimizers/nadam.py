@@ -19,5 +19,5 @@ class Nadam(KerasOptimizer):
     keras_name = "Nadam"
 
     beta_1: float = param(0.9, help="decay factor of the mean of gradients, per step", minimum=0, maximum=1)
-    beta_2: float = param(0.999, help="decay factor of the mean of squared gradients, per step", minimum=0, maximum=1)
+    beta_2: float = param(0.999, help="decay factor of the mean of squared gradients, per step", minimum=0, below=1)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)

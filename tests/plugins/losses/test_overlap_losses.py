@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from keras import ops
 
 import marsseg_core
+from marsseg_core.errors import RequestError
 from marsseg_plugins.losses.class_weights import class_weights
 from marsseg_plugins.losses.dice import Dice
 from marsseg_plugins.losses.focal import Focal
@@ -283,8 +284,8 @@ def test_weights_come_from_the_training_part():
     for kind in (Focal, Dice, Tversky, FocalTversky, Lovasz):
         by_rule = kind(weights="balanced", cap=3.0, count="all")
         assert value(by_rule, labels, logits) == close(value(kind(weights=tuple(actual.tolist())), labels, logits))
-    with pytest.raises(ValueError, match="beta must be below 1"):
-        Dice(beta=1.0)
+    with pytest.raises(RequestError, match=r"beta=1\.0 is not valid: expected below 1"):
+        marsseg_core.plan(loss=Dice(beta=1.0))
 
 
 # --- by name

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from marsseg_core.errors import RequestError
+from marsseg_core.registry.parameters import configure
 from marsseg_core.testing import OptimizerContract
 from marsseg_plugins.optimizers.adadelta import Adadelta
 from marsseg_plugins.optimizers.adafactor import Adafactor
@@ -74,3 +78,20 @@ class TestSGD(OptimizerContract):
 
 class TestSGDWithMomentum(OptimizerContract):
     component = SGD(momentum=0.9, nesterov=True)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "names"),
+    [
+        (Adam, ("beta_1", "beta_2")),
+        (AdamW, ("beta_1", "beta_2")),
+        (Lamb, ("beta_1", "beta_2")),
+        (Muon, ("adam_beta_1", "adam_beta_2")),
+        (Adamax, ("beta_1",)),
+        (Nadam, ("beta_2",)),
+    ],
+)
+def test_a_mean_that_is_divided_by_1_minus_its_decay_factor_decays(optimizer, names):
+    for name in names:
+        with pytest.raises(RequestError, match="expected below 1"):
+            configure(optimizer, {name: 1})
