@@ -25,6 +25,12 @@ BUILT_IN = [
 ]
 
 
+ARCHITECTURES = standing_alone(kinds.ARCHITECTURE)
+
+# A network of one level has nothing to nest, or no bridge. With an encoder, the levels of `unetpp` are the encoder's.
+NEED_TWO_LEVELS = ("resunet", "resunetpp", "unetpp")
+
+
 def is_list(annotation: Any) -> bool:
     return get_origin(annotation) is tuple or any(is_list(member) for member in get_args(annotation))
 
@@ -33,16 +39,12 @@ def lists(cls: type) -> dict[str, Parameter]:
     return {name: parameter for name, parameter in parameters_of(cls).items() if is_list(parameter.type)}
 
 
-def shortest(cls: type) -> Any:
-    """Return a component with all lists at their shortest length, the smallest depth and a small width."""
-    values: dict[str, Any] = {}
+def shortest(cls: type, **values: Any) -> Any:
+    """Return a component with all lists at their shortest length, a small width and the other values."""
     for name, parameter in lists(cls).items():
         items = parameter.default if isinstance(parameter.default, tuple) else (1,)
         values[name] = items[: parameter.min_length]
-    parameters = parameters_of(cls)
-    if "depth" in parameters:
-        values["depth"] = int(parameters["depth"].minimum or 1)
-    if "width" in parameters:
+    if "width" in parameters_of(cls):
         values["width"] = 0.125
     return cls(**values)
 
@@ -59,10 +61,39 @@ def test_the_lists_of_options_declare_their_shortest_length():
     assert undeclared == []
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in standing_alone(kinds.ARCHITECTURE)])
-def test_an_architecture_with_the_shortest_lists_gives_logits_of_the_images_size(name):
-    component = shortest(load(installed().find(kinds.ARCHITECTURE, name)))
+@pytest.mark.parametrize("entry", ARCHITECTURES, ids=lambda entry: entry.name)
+def test_an_architecture_with_the_shortest_lists_gives_logits_of_the_images_size_or_names_the_fewest_levels(entry):
+    def build() -> Any:
+        component = shortest(load(entry))
+        return component.build(spec_for(component, 30, 44, 1, 3))
+
+    if entry.name in NEED_TWO_LEVELS:
+        with pytest.raises(ValueError, match="filters has 1 level, but the network needs at least 2"):
+            build()
+    else:
+        assert build().output_shape == (None, 30, 44, 3)
+
+
+@pytest.mark.parametrize(
+    "entry", [each for each in ARCHITECTURES if "depth" in parameters_of(load(each))], ids=lambda entry: entry.name
+)
+def test_the_smallest_depth_is_enough_with_the_shortest_lists(entry):
+    cls = load(entry)
+    component = shortest(cls, depth=int(parameters_of(cls)["depth"].minimum or 1))
     assert component.build(spec_for(component, 30, 44, 1, 3)).output_shape == (None, 30, 44, 3)
+
+
+def test_a_list_may_be_as_short_as_the_smallest_depth():
+    cls = load(installed().find(kinds.ARCHITECTURE, "resunetpp"))
+    assert parameters_of(cls)["depth"].minimum == len(cls(filters=(4, 8)).filters)
+
+
+def test_an_encoder_of_patches_needs_no_levels_of_the_convolutional_one():
+    cls = load(installed().find(kinds.ARCHITECTURE, "transunet"))
+    component = cls(encoder="patches", decoder=(8, 4, 4), width=0.125, layers=1)
+    assert component.build(spec_for(component, 16, 24, 1, 3)).get_layer("embed").kernel_size == (8, 8)
+    with pytest.raises(ValueError, match="one level more than filters has stages"):
+        cls(decoder=(8, 4, 4))
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN if entry.kind == kinds.BOTTLENECK])

@@ -51,7 +51,7 @@ class ResUNetPlusPlus(Architecture):
         min_length=1,
     )
     depth: int | None = param(
-        None, help="number of levels: cuts filters, or continues it by doubling", minimum=3, maximum=MOST_LEVELS
+        None, help="number of levels: cuts filters, or continues it by doubling", minimum=2, maximum=MOST_LEVELS
     )
     rates: tuple[int, ...] = param(
         (1, 6, 12, 18), help="dilation of each branch of both ASPPs", minimum=1, maximum=MOST_PIXELS, min_length=1

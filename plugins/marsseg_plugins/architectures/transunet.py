@@ -30,7 +30,8 @@ class TransUNet(Architecture):
       skip.
     - The head is a 3×3 convolution. Images of one channel are repeated to three channels.
 
-    `encoder=patches` has no convolutional encoder and no skips: the image is cut into patches, which are the tokens.
+    `encoder=patches` has no convolutional encoder and no skips: the image is cut into patches, which are the tokens. A
+    patch has 2ⁿ × 2ⁿ pixels, with n the number of decoder levels. `units` and `filters` have no effect.
 
     Convolutions of stride 2 pad all sides equally (the 7×7 convolution by 3, the 3×3 ones by 1). The pooled stem and
     the first stage have one row and one column fewer than a quarter of the image, so the skip of that stage is padded
@@ -89,6 +90,8 @@ class TransUNet(Architecture):
     )
 
     def __post_init__(self) -> None:
+        if self.encoder == "patches":
+            return
         if len(self.units) != len(self.filters):
             raise ValueError("units and filters must both have one number for each stage")
         if len(self.decoder) != len(self.filters) + 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.plugin_api import NetworkSpec, param
+from marsseg_plugins.widths import check_levels
 
 from ..limits import MOST_CHANNELS, MOST_LEVELS
 from .convolutional import ConvolutionalArchitecture
@@ -69,6 +70,7 @@ class UNetPlusPlus(ConvolutionalArchitecture):
         block = self.block()
         first_nodes: list[Any | None]
         if spec.encoder is None:
+            check_levels(self.filters, self.depth, 2)
             filters = level_filters(self.filters, self.width, self.depth)
             multiple = 2 ** (len(filters) - 1)
             inputs, x = images_input(spec, multiple)
