@@ -417,9 +417,35 @@ def test_a_pattern(tree):
     }
     assert data.groups.tolist() == [0, 1, 0]
     assert "1 × in no subset of a split" in tree.told[1]
-    with pytest.raises(RequestError, match=r"There is no field \{x\} in patterns"):
-        Folder(str(tree.root), images="{x}/{name}.png", masks="gt/{name}.png").load()
-    assert tree.refusal(images="left/{name}.png", masks="gt").what == "A pattern needs the field {name}."
+
+
+@pytest.mark.parametrize(
+    ("parameters", "what", "where", "hint"),
+    [
+        (
+            {"images": "{x}/{name}.png", "masks": "gt/{name}.png"},
+            "There is no field {x} in patterns.",
+            "images={x}/{name}.png",
+            "Fields are {subset}, {group}, {name}.",
+        ),
+        (
+            {"images": "left/{name}.png", "masks": "gt"},
+            "A pattern needs the field {name}.",
+            "masks=gt",
+            "For example: images=images/{name}.jpg and masks=masks/{name}.png.",
+        ),
+        (
+            {"images": "left/{name}.png"},
+            "A pattern is needed for the images and for the masks.",
+            None,
+            "For example: images=images/{name}.jpg and masks=masks/{name}.png.",
+        ),
+    ],
+)
+def test_a_wrong_pattern_is_refused_with_its_parameter_and_what_to_write(tree, parameters, what, where, hint):
+    tree.image("left/a.png")
+    error = tree.refusal(**parameters)
+    assert (error.what, error.where, error.hint) == (what, where or str(tree.root), hint)
 
 
 def test_a_table(tree):

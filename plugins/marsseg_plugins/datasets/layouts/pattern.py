@@ -15,6 +15,8 @@ from .walk import list_folder, merged
 
 LOOKS_FOR: Final = "the patterns images and masks, with {name} and, if you like, {subset} and {group}"
 
+_EXAMPLE: Final = "For example: images=images/{name}.jpg and masks=masks/{name}.png."
+
 FIELDS: Final = ("subset", "group", "name")
 
 
@@ -39,15 +41,15 @@ def is_pattern(text: str | None) -> bool:
 def find(root: Path, wanted: Wanted) -> Found:
     """Pair the files whose paths have the same subset, group and name."""
     if wanted.images is None or wanted.masks is None:
-        raise RequestError("A pattern is needed for the images and for the masks.", where=str(root))
+        raise RequestError("A pattern is needed for the images and for the masks.", where=str(root), hint=_EXAMPLE)
     return find_by_patterns(root, wanted.images, wanted.masks, wanted.suffixes)
 
 
 def find_by_patterns(root: Path, images: str, masks: str, suffixes: Collection[str] = SUFFIXES) -> Found:
     """Pair the files of two patterns. Images and masks in other subsets than those of a split are left out."""
     unfit = f"neither {images} nor {masks}"
-    image_of, image_others = _matching(root, images, suffixes, unfit)
-    mask_of, mask_others = _matching(root, masks, suffixes, unfit)
+    image_of, image_others = _matching(root, "images", images, suffixes, unfit)
+    mask_of, mask_others = _matching(root, "masks", masks, suffixes, unfit)
     both = set(_fields_of(images)) & set(_fields_of(masks))
     by_shared: dict[Fields, Path] = {}
     for fields, mask in mask_of.items():
@@ -81,13 +83,13 @@ def find_by_patterns(root: Path, images: str, masks: str, suffixes: Collection[s
 
 
 def _matching(
-    root: Path, pattern: str, suffixes: Collection[str], unfit: str
+    root: Path, parameter: str, pattern: str, suffixes: Collection[str], unfit: str
 ) -> tuple[dict[Fields, Path], dict[str, list[Path]]]:
-    """Return the files of a pattern by their fields, and the others in its folder by the reason, such as `unfit`."""
+    """Return the files of a pattern by their fields, and others in its folder by the reason, such as `unfit`."""
     fixed = pattern.split("/")[:-1]
     depth = next((number for number, part in enumerate(fixed) if "{" in part or "*" in part), len(fixed))
     folder = root.joinpath(*fixed[:depth])
-    expression = _expression(root, pattern)
+    expression = _expression(parameter, pattern)
     listing = list_folder(folder, suffixes=suffixes)
     files: dict[Fields, Path] = {}
     others: dict[str, list[Path]] = dict(listing.left_out)
@@ -111,7 +113,7 @@ def _refuse_second(root: Path, path: Path, first: Path) -> NoReturn:
     )
 
 
-def _expression(root: Path, pattern: str) -> re.Pattern[str]:
+def _expression(parameter: str, pattern: str) -> re.Pattern[str]:
     """Return the regular expression of a pattern; `*` is any part of a name."""
     text = ""
     seen: set[str] = set()
@@ -123,12 +125,14 @@ def _expression(root: Path, pattern: str) -> re.Pattern[str]:
             text += re.escape(part)
         elif field not in FIELDS:
             fields = ", ".join(f"{{{known}}}" for known in FIELDS)
-            raise RequestError(f"There is no field {part} in patterns.", where=pattern, hint=f"Fields are {fields}.")
+            raise RequestError(
+                f"There is no field {part} in patterns.", where=f"{parameter}={pattern}", hint=f"Fields are {fields}."
+            )
         else:
             text += f"(?P={field})" if field in seen else f"(?P<{field}>[^/]+)"
             seen.add(field)
     if "name" not in seen:
-        raise RequestError("A pattern needs the field {name}.", where=pattern)
+        raise RequestError("A pattern needs the field {name}.", where=f"{parameter}={pattern}", hint=_EXAMPLE)
     return re.compile(text)
 
 
