@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import VOID, Colour, other_content, read_text, refuse_file
+from marsseg_core.plugin_api import VOID, Colour, refuse_file
+
+from .text_file import file_text
 
 FILE_NAMES: Final = ("classes.csv", "classes.txt")
 VOID_NAME: Final = "void"
@@ -157,16 +159,9 @@ def _fields(line: str, separator: str) -> list[str]:
 
 
 def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            refuse_file(path, f"A class file has at most {_MAX_BYTES:,} bytes.")
-        if content := other_content(path, "class file"):
-            refuse_file(path, content[0], hint=content[1])
-        return read_text(path)
-    except OSError as cause:
-        refuse_file(path, f"This file cannot be read: {cause.strerror}.")
-    except UnicodeDecodeError as cause:
-        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")
+    if path.is_file() and path.stat().st_size > _MAX_BYTES:
+        refuse_file(path, f"A class file has at most {_MAX_BYTES:,} bytes.")
+    return file_text(path, "class file", _MAX_BYTES)
 
 
 def _colour(path: Path, number: int, shades: list[str]) -> Colour:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from marsseg_core.plugin_api import SUBSET_WORDS, counted, read_text, refuse_file, some
+from marsseg_core.plugin_api import SUBSET_WORDS, counted, refuse_file, some
 
+from .json_file import read_json
 from .matching import by_key, matched
 from .pairs import Pair
 from .published import Contents
+from .text_file import file_text
 
 _FOLDERS: Final = ("train", "val", "test")
 _PARTITION: Final = re.compile(r"([0-9.]+)x_partition\.csv")
+_MAX_BYTES: Final = 2**24
 
 
 def find(root: Path, partition: float | None) -> Contents:
@@ -49,17 +51,15 @@ def find(root: Path, partition: float | None) -> Contents:
 
 def _class_names(path: Path) -> tuple[str, ...]:
     """Return the names of the classes: {"0": name, "1": name, …} or a list; of several names the first is taken."""
-    raw: Any
     try:
-        raw = json.loads(read_text(path))
+        path.stat()
     except OSError as cause:
         refuse_file(
             path,
             f"The names of the classes cannot be read: {cause.strerror}.",
             hint='They are in mapping.json, such as {"0": "background", "1": "crater"}.',
         )
-    except (ValueError, RecursionError) as cause:
-        refuse_file(path, f"This is not JSON: {cause}.")
+    raw = read_json(path, _MAX_BYTES)
     values = {str(number): value for number, value in enumerate(raw)} if isinstance(raw, list) else raw
     if not isinstance(values, dict) or set(values) != {str(number) for number in range(len(values))} or not values:
         refuse_file(path, 'The names of the classes must have the ids 0, 1, …, such as {"0": "background"}.')
@@ -102,10 +102,8 @@ def _listed(pairs: Sequence[Pair], path: Path) -> list[Pair]:
 def _rows(path: Path) -> dict[str, set[str]]:
     """Return the names that the file lists for each subset."""
     try:
-        rows = list(csv.reader(read_text(path).splitlines()))
-    except OSError as cause:
-        refuse_file(path, f"This file cannot be read: {cause.strerror}.")
-    except (UnicodeDecodeError, csv.Error) as cause:
+        rows = list(csv.reader(file_text(path, "table", _MAX_BYTES).splitlines()))
+    except csv.Error as cause:
         refuse_file(path, f"This is not a table: {cause}.")
     header = rows[0] if rows else []
     if not {"file_id", "split"} <= set(header):

@@ -19,7 +19,6 @@ from marsseg_core.plugin_api import (
     MASKS,
     SUBSET,
     SUBSETS,
-    SUFFIXES,
     VOID,
     RequestError,
     Writer,
@@ -34,6 +33,7 @@ from marsseg_core.plugin_api import (
     to_grey,
 )
 
+from .layouts.walk import is_picture
 from .resizing import Resizing
 
 # How many images are asked for their sizes, and how many sizes are listed, where they should be equal.
@@ -89,12 +89,8 @@ def pictures_in(folder: Path, *, recursive: bool = False) -> list[Path]:
 
     for parent, folders, names in os.walk(folder, onerror=fail):
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
-        pictures += [Path(parent, name) for name in sorted(names) if not name.startswith(".") and _is_picture(name)]
+        pictures += [Path(parent, name) for name in sorted(names) if not name.startswith(".") and is_picture(name)]
     return pictures
-
-
-def _is_picture(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def report_unpaired(faults: Sequence[str], unpaired: Unpaired, where: Path, *, remaining: int) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import SUBSET_WORDS, counted, read_text, refuse_file, some
+from marsseg_core.plugin_api import SUBSET_WORDS, counted, refuse_file, some
 
+from .json_file import read_json
 from .matching import by_key, matched
 from .pairs import Pair
 from .published import Contents
@@ -23,6 +23,9 @@ _DAY: Final = re.compile(r"(?:\d{4}_)?(\d{4})M[LR]", re.IGNORECASE)
 
 # Images without a day in their names count up from here, each a group of its own.
 _ALONE: Final = 10**5
+
+# A list of all 6,000 images has a hundredth of it.
+_MAX_BYTES: Final = 2**24
 
 
 def find(root: Path, *, by_day: bool) -> Contents:
@@ -75,12 +78,7 @@ def _subsets(files: Collection[Path], images: Mapping[str, Path]) -> dict[str, s
 
 
 def _names(path: Path) -> list[str]:
-    try:
-        names = json.loads(read_text(path))
-    except OSError as cause:
-        refuse_file(path, f"This file cannot be read: {cause.strerror}.")
-    except (ValueError, RecursionError) as cause:
-        refuse_file(path, f"This is not JSON: {cause}.")
+    names = read_json(path, _MAX_BYTES)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         refuse_file(path, 'A list of image names is expected, such as ["easy/0001", "hard/0002"].')
     return names
