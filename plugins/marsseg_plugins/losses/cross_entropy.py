@@ -47,12 +47,17 @@ def smoothed_cross_entropy(labels: Any, logits: Any, valid: Any, spec: LossSpec,
     return ops.where(valid, (1 - smoothing) * entropy - smoothing * ops.mean(log_p, axis=-1), 0.0)
 
 
+def pixel_weights(labels: Any, valid: Any, weights: Any) -> Any:
+    """Return the weight of the labelled class of each pixel, (B, H, W), 0 where it is not valid; weights are (K,)."""
+    classes = ops.where(valid, ops.cast(labels, "int32"), 0)
+    return ops.where(valid, ops.take(ops.convert_to_tensor(weights), classes), 0.0)
+
+
 def weighted_mean(values: Any, labels: Any, valid: Any, weights: Any) -> Any:
     """Return Σ w·v / Σ w over the valid pixels, with w the weight of the labelled class; 0 where Σ w is 0.
 
     Values and labels are (B, H, W), `valid` (B, H, W) boolean, class weights (K,).
     """
-    classes = ops.where(valid, ops.cast(labels, "int32"), 0)
-    weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), classes), 0.0)
+    weight = pixel_weights(labels, valid, weights)
     scale = ops.sum(weight)
     return ops.sum(weight * values) / ops.where(scale > 0, scale, 1.0)

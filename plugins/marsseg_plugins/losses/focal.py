@@ -25,15 +25,14 @@ class Focal(WeightedLoss):
     def build(self, spec: LossSpec) -> LossFunction:
         from keras import ops
 
-        from .cross_entropy import pixel_cross_entropy, valid_pixels
+        from .cross_entropy import pixel_cross_entropy, pixel_weights, valid_pixels
         from .overlap import smooth_power
 
         weights = self.class_weights(spec)
 
         def focal(labels: Any, logits: Any) -> Any:
             valid = valid_pixels(labels, spec.ignore_classes)
-            classes = ops.where(valid, ops.cast(labels, "int32"), 0)
-            weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), classes), 0.0)
+            weight = pixel_weights(labels, valid, weights)
             entropy = pixel_cross_entropy(labels, logits, valid)
             difficulty = smooth_power(-ops.expm1(-entropy), self.gamma)
             scale = ops.sum(weight)

@@ -21,14 +21,6 @@ CAP_HELP = (
 SMOOTHING_HELP = "label smoothing: the share of a label that is spread over the classes that are not ignored"
 
 
-def check_class_weights(weights: Rule | tuple[float, ...] | None, cap: float | None) -> None:
-    """Raise ValueError where parameters of class weights are invalid for any data."""
-    if isinstance(weights, tuple) and not any(weights):
-        raise ValueError("the class weights are all 0: there is nothing to learn")
-    if weights in ("inverse", "effective") and cap is not None and cap < 1:
-        raise ValueError(f"cap={cap:g} is below 1; with weights={weights}, it must be 1 or more")
-
-
 def check_rates(false_positives: float, false_negatives: float) -> None:
     """Raise ValueError where α and β of a Tversky loss are both 0: then the loss is 0 for all predictions."""
     if not (false_positives or false_negatives):
@@ -54,7 +46,10 @@ class WeightedLoss(Loss):
     )
 
     def __post_init__(self) -> None:
-        check_class_weights(self.weights, self.cap)
+        if isinstance(self.weights, tuple) and not any(self.weights):
+            raise ValueError("the class weights are all 0: there is nothing to learn")
+        if self.weights in ("inverse", "effective") and self.cap is not None and self.cap < 1:
+            raise ValueError(f"cap={self.cap:g} is below 1; with weights={self.weights}, it must be 1 or more")
 
     def class_weights(self, spec: LossSpec) -> np.ndarray:
         """Return the class weights, (K,) float32, 0 for ignored classes."""

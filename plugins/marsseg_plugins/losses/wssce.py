@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from marsseg_core.plugin_api import Loss, LossFunction, LossSpec, param
+from marsseg_core.plugin_api import LossFunction, LossSpec, param
 
-from .weighted import CAP_HELP, SMOOTHING_HELP, Rule, check_class_weights
+from .weighted import SMOOTHING_HELP, Rule, WeightedLoss
 
 
 @dataclass(frozen=True)
-class WSSCE(Loss):
+class WSSCE(WeightedLoss):
     """Weighted sparse softmax cross-entropy: gives more weight to rare classes.
 
     With w the class weights and the sums over the labelled pixels of the batch, the loss is
@@ -35,38 +35,24 @@ class WSSCE(Loss):
     weights: Rule | tuple[float, ...] = param(
         "balanced", help="the rule for class weights, or one weight for each class", minimum=0, min_length=2
     )
-    cap: float | None = param(10.0, help=CAP_HELP, above=0)
-    count: Literal["labelled", "all"] = param(
-        "labelled", help="classes that `balanced` includes in n and K: those not ignored, or all"
-    )
-    beta: float = param(
-        0.999999, help="β of `effective`: weights hardly change above 1 / (1 − β) pixels", above=0, below=1
-    )
     normalise: Literal["weights", "pixels"] = param(
         "weights", help="divide the sum by the sum of the weights, or by the number of pixels"
     )
     smoothing: float = param(0.0, help=SMOOTHING_HELP, minimum=0, maximum=0.9)
 
-    def __post_init__(self) -> None:
-        check_class_weights(self.weights, self.cap)
-
     def build(self, spec: LossSpec) -> LossFunction:
         from keras import ops
 
-        from .class_weights import class_weights
-        from .cross_entropy import smoothed_cross_entropy, valid_pixels
+        from .cross_entropy import pixel_weights, smoothed_cross_entropy, valid_pixels, weighted_mean
 
-        weights = class_weights(spec, self.weights, cap=self.cap, count=self.count, beta=self.beta)
+        weights = self.class_weights(spec)
 
         def wssce(labels: Any, logits: Any) -> Any:
             valid = valid_pixels(labels, spec.ignore_classes)
-            classes = ops.where(valid, ops.cast(labels, "int32"), 0)
-            weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), classes), 0.0)
-            total = ops.sum(weight * smoothed_cross_entropy(labels, logits, valid, spec, self.smoothing))
-            if self.normalise == "pixels":
-                return total / ops.cast(ops.size(weight), "float32")
-            # Where all weights are 0, the total is 0 too.
-            scale = ops.sum(weight)
-            return total / ops.where(scale > 0, scale, 1.0)
+            entropy = smoothed_cross_entropy(labels, logits, valid, spec, self.smoothing)
+            if self.normalise == "weights":
+                return weighted_mean(entropy, labels, valid, weights)
+            weight = pixel_weights(labels, valid, weights)
+            return ops.sum(weight * entropy) / ops.cast(ops.size(weight), "float32")
 
         return wssce
