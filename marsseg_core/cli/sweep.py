@@ -13,7 +13,7 @@ from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
 from ..registry.session import Session
 from .completion import composition, fixed, settings
-from .configured import print_origins
+from .configured import print_origins, typed
 from .kind_options import takes_kinds
 from .output import print_json, print_table, print_text, say, warn
 from .plan_options import PlanOptions, takes_plan
@@ -113,6 +113,7 @@ def sweep(
     if resume is not None or join is not None:
         others: dict[str, Any] = {**compositions, **given.described(), "vary": vary, "space": space}
         others |= {"wall": wall, "cpu": cpu, "out": out, "dry_run": dry_run or None}
+        others |= {name: True for name in ("sampler", "pruner", "seed", "report") if typed(context, name)}
         begun = open_begun("sweep", resume, join, others, given.disable or [], given.trust, trials=trials)
         _finish(begun, execute_trials(begun, executor, jobs, given.trust, alone=join is None), json)
         return
