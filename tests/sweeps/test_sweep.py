@@ -349,6 +349,13 @@ def test_the_options_of_a_sweep_that_goes_on_are_its_own(cli, words):
         assert "is not the folder of a sweep" in cli("sweep", how, "nowhere", "--trials", "9").err
 
 
+@pytest.mark.parametrize("command", ["sweep", "ablate"])
+def test_there_is_at_least_one_job(cli, command):
+    answer = cli(command, "--jobs", "0")
+    assert answer.code == 2
+    assert "0 is not in the range x>=1" in answer.err
+
+
 @pytest.mark.slow
 def test_trials_are_runs(tmp_path, without_observers, monkeypatch):
     sweep = begin(tmp_path, trials=1, report=0)
