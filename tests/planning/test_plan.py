@@ -139,6 +139,25 @@ def test_a_name_may_be_prefixed_by_its_distribution():
 
 WRONG = {
     "component": ({"arch": "dnse"}, "There is no architecture 'dnse'.", "--arch dnse", "Did you mean 'dense'?"),
+    "list": (
+        {"arch": "unet:filters=16,32"},
+        "There is no architecture '32'.",
+        "--arch unet:filters=16,32",
+        "A comma begins another component: set a list with --set arch.unet.filters=16,32",
+    ),
+    "list of numbers": (
+        {"loss": "ssce,dice:weight=0.5:weights=1,-2.5, 1e-3,lovasz"},
+        "There is no loss '-2.5'.",
+        "",
+        "--set loss.dice.weights=1,-2.5,1e-3",
+    ),
+    "number without a list": ({"loss": "dice,3"}, "There is no loss '3'.", "", "Installed loss names"),
+    "list with plus": (
+        {"arch": "unet:filters=16+32"},
+        "filters=16+32 is not valid: expected a whole number.",
+        "--arch unet:filters=16+32",
+        "A comma separates its items: --set KIND.NAME.filters=16,32",
+    ),
     "parameter": (
         {"arch": "dense:filter=3"},
         "The architecture 'dense' has no parameter 'filter'.",
@@ -246,6 +265,12 @@ WRONG = {
     "long data name": ({"data": "a" * 300}, "There is no data set ", "--data", ""),
     "data name": ({"data": "sinthetic"}, "There is no data set 'sinthetic'.", "", "Did you mean 'synthetic'?"),
     "two data sets": ({"data": "synthetic,npz"}, "", "", ""),
+    "list of words": (
+        {"data": "npz:path=a.npz:classes=ground,rock"},
+        "A run has one data set.",
+        "",
+        "--set data.npz.classes=ground,rock",
+    ),
 }
 
 
