@@ -319,8 +319,10 @@ class TestWithThePlan:
     """Parameters of weightings and schedules that are wrong are refused with the plan, before Keras is imported."""
 
     def test_as_many_weights_as_losses(self):
-        with pytest.raises(RequestError, match=r"end has 3 weights for 2 losses \(ssce, dice\)"):
+        with pytest.raises(RequestError, match=r"end has 3 weights for 2 losses \(ssce, dice\)") as error:
             api.plan(loss="ssce,dice", weighting="scheduled", overrides=["weighting.scheduled.end=1,2,3"])
+        assert error.value.where == "weighting='scheduled'"
+        assert error.value.hint == "`marsseg show scheduled` lists its parameters."
 
     def test_a_weighting_needs_more_than_one_loss(self, cli):
         answer = cli("run", "--loss", "wssce", "--weighting", "dwa", "--dry-run")
