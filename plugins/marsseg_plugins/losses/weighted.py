@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from marsseg_core.plugin_api import Loss, LossSpec, param
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 
 Rule = Literal["balanced", "inverse", "effective"]
+
+# The rules for class weights that use each of these parameters.
+_RULES_WITH: Final = {"cap": ("balanced", "inverse", "effective"), "count": ("balanced",), "beta": ("effective",)}
 
 CAP_HELP = (
     "largest weight for `balanced`; for `inverse` and `effective`, the largest multiple of the weight of the most "
@@ -55,6 +58,10 @@ class WeightedLoss(Loss):
 
     def __post_init__(self) -> None:
         check_class_weights(self.weights, self.cap, self.beta)
+
+    def without_effect(self) -> dict[str, str]:
+        rule = self.weights if isinstance(self.weights, str) else ""
+        return {name: "weights" for name, rules in _RULES_WITH.items() if rule not in rules}
 
     def class_weights(self, spec: LossSpec) -> np.ndarray:
         """Return the class weights, (K,) float32, 0 for ignored classes."""
