@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from ..components.interfaces import Executor
@@ -104,7 +105,9 @@ def sweep(
     executor = executor_of(on, session, "on")
     folder = None if out is None else path_of(out, "out")
     if resume is not None:
-        _refuse_others("A sweep", {**arguments, "base": base, "vary": vary, "out": out})
+        own: dict[str, Any] = {"base": base, "vary": vary, "sampler": sampler, "pruner": pruner, "best": best}
+        own |= {"sampler_seed": sampler_seed, "wall": wall, "cpu": cpu, "out": out}
+        _refuse_others("A sweep", sweep, {**own, "overrides": overrides, "plugins": plugins}, arguments)
         path = path_of(resume, "resume")
         return _swept(open_sweep(path, trials=number, disable=disabled, trust=trust), executor, places, trust)
     options = make_options(
@@ -200,7 +203,9 @@ def ablate(
     folder = None if out is None else path_of(out, "out")
     score = None if by is None else check_score(text_of(by, "by"))
     if resume is not None:
-        _refuse_others("An ablation", {**arguments, "base": base, "vary": vary, "subset": subset, "out": out})
+        own: dict[str, Any] = {"base": base, "vary": vary, "one_at_a_time": one_at_a_time, "seeds": seeds}
+        own |= {"subset": subset, "out": out, "overrides": overrides, "plugins": plugins}
+        _refuse_others("An ablation", ablate, own, arguments)
         path = path_of(resume, "resume")
         begun = open_sweep(path, trials=None, disable=disabled, trust=trust, command="ablate")
         return _ablated(begun, executor, places, trust, score)
@@ -229,9 +234,17 @@ def ablate(
     return _ablated(begun, executor, places, trust or bool(plugins), None)
 
 
-def _refuse_others(what: str, others: Mapping[str, Any]) -> None:
-    """Raise RequestError if something is passed that a folder to resume has itself."""
-    if used := [name for name, value in others.items() if value is not None and value is not AS_PLANNED]:
+def _refuse_others(
+    what: str, function: Callable[..., Any], own: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> None:
+    """Raise RequestError if something is passed that a folder to resume has itself.
+
+    `own` has the arguments of the function itself; `arguments` are those that describe a plan.
+    """
+    defaults = inspect.signature(function).parameters
+    used = [name for name, value in own.items() if value not in (defaults[name].default, [])]
+    used += [name for name, value in arguments.items() if value is not AS_PLANNED]
+    if used:
         raise RequestError(f"{what} that goes on has its own '{used[0]}'.", where=used[0])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..conventions import HEADLINE
-from ..errors import RequestError, counted
+from ..errors import counted
 from ..networks.startup import check_backend
 from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
@@ -79,7 +79,7 @@ def ablate(
         str,
         typer.Option(help="Where runs are executed.", metavar=EXECUTOR.metavar, autocompletion=composition(EXECUTOR)),
     ] = "local",
-    jobs: Annotated[int, typer.Option(help="Execute N runs at the same time.", metavar="N")] = 1,
+    jobs: Annotated[int, typer.Option(help="Execute N runs at the same time.", metavar="N", min=1)] = 1,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -107,8 +107,6 @@ def ablate(
     """
     session = given.session()
     executor = executor_of(on, session)
-    if jobs < 1:
-        raise RequestError(f"--jobs must be at least 1, not {jobs}.", where="--jobs")
     from ..sweeps.options import AblationOptions, SweepRequest, check_score
 
     if resume is not None or join is not None:

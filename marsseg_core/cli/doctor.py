@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import PluginError
+from ..errors import PluginError, counted
 from ..networks.startup import check_backend
 from ..registry.session import open_session
 from .added import BUILT_IN, claim_names
@@ -76,11 +76,7 @@ def doctor(
         _print_diagnoses(findings, checks)
     _raise_for_faults(sum(finding.broken for finding in findings), problems)
     unchecked = sum(finding.status == NOT_CHECKED for finding in findings)
-    say(
-        f"Nothing is broken, but {unchecked:,} {'is' if unchecked == 1 else 'are'} not checked."
-        if unchecked
-        else "Nothing is broken."
-    )
+    say(f"Nothing is broken, but {counted(unchecked, 'is', 'are')} not checked." if unchecked else "Nothing is broken.")
 
 
 def _raise_for_faults(broken: int, problems: list[str]) -> None:

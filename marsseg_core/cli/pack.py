@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import RequestError
+from ..errors import RequestError, counted
 from ..networks.startup import check_backend
 from ..registry.session import open_session
 from .loading import load_keras
@@ -59,5 +59,5 @@ def pack(
         print_text(make_card(folders, name, session, statement).rstrip("\n"))
         return
     made = make_pack(out, folders, session, statement)
-    print_text(f"{out}: {len(folders)} {'run' if len(folders) == 1 else 'runs'}, {out.stat().st_size:,} bytes")
+    print_text(f"{out}: {counted(len(folders), 'run')}, {out.stat().st_size:,} bytes")
     print_text(f"SHA-256 {made.pack.sha256}")

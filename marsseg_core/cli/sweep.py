@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RequestError
 from ..networks.startup import check_backend
 from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
 from ..registry.session import Session
 from .completion import composition, fixed, settings
-from .configured import print_origins
+from .configured import print_origins, typed
 from .kind_options import takes_kinds
 from .output import print_json, print_table, print_text, say, warn
 from .plan_options import PlanOptions, takes_plan
@@ -79,7 +78,7 @@ def sweep(
         str,
         typer.Option(help="Where trials are executed.", metavar=EXECUTOR.metavar, autocompletion=composition(EXECUTOR)),
     ] = "local",
-    jobs: Annotated[int, typer.Option(help="Execute N trials at the same time.", metavar="N")] = 1,
+    jobs: Annotated[int, typer.Option(help="Execute N trials at the same time.", metavar="N", min=1)] = 1,
     report: Annotated[
         int, typer.Option(help="Score the test subset of the N best trials, at the end.", metavar="N")
     ] = 1,
@@ -108,11 +107,10 @@ def sweep(
     """
     session = given.session()
     executor = executor_of(on, session)
-    if jobs < 1:
-        raise RequestError(f"--jobs must be at least 1, not {jobs}.", where="--jobs")
     if resume is not None or join is not None:
         others: dict[str, Any] = {**compositions, **given.described(), "vary": vary, "space": space}
         others |= {"wall": wall, "cpu": cpu, "out": out, "dry_run": dry_run or None}
+        others |= {name: True for name in ("sampler", "pruner", "seed", "report") if typed(context, name)}
         begun = open_begun("sweep", resume, join, others, given.disable or [], given.trust, trials=trials)
         _finish(begun, execute_trials(begun, executor, jobs, given.trust, alone=join is None), json)
         return

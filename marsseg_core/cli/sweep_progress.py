@@ -66,7 +66,8 @@ class SweepProgress:
             table.add_column(Text(header), overflow="ellipsis", no_wrap=True)
         running = [trial for trial in summary.trials if trial.state == "running"]
         ended = [trial for trial in summary.trials if trial.state not in ("running", "skipped")]
-        for trial in [*ended[-max(0, _ROWS - len(running)) :], *running]:
+        room = max(0, _ROWS - len(running))
+        for trial in [*ended[max(0, len(ended) - room) :], *running]:
             value = score_text(trial.value, "")
             settings = [trial.shown_settings.get(name, "") for name in names]
             cells = (trial.name, trial.state, str(self._epochs(trial) or ""), value, *settings)

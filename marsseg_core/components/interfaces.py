@@ -85,6 +85,17 @@ class Component(ABC):
         """
         return ()
 
+    def without_effect(self) -> dict[str, str]:
+        """Return the parameters that have no effect with the present value of another parameter.
+
+        marsseg says so before a run, for those that do not have their default.
+
+        Returns:
+            For each of these parameters the name of the other one, such as {"nesterov": "momentum"}; empty for most
+            components.
+        """
+        return {}
+
 
 def _compose_without_catalog(text: str) -> tuple[Bottleneck, ...]:
     """Return no bottlenecks for the text "none"; raise ValueError for any other text, as there is no catalog here."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import RequestError
+from ..errors import RequestError, counted
 from .conversion import Converter
 from .images import pixel_type, read_pixels, read_turned
 from .ranges import ImageChunk, Range, determine_scaling, finite, first_of_each
@@ -80,7 +80,7 @@ class ImageReader:
         if not self.turned:
             return []
         first, count = next(iter(self.turned)).name, len(self.turned)
-        others = f" and {count - 1:,} other{'s' if count > 2 else ''}" if count > 1 else ""
+        others = f" and {counted(count - 1, 'other')}" if count > 1 else ""
         verb = "are" if count > 1 else "is"
         return [f"{first}{others} {verb} turned or mirrored according to the EXIF orientation."]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..errors import some
+from ..errors import counted, some
 from .arrays import SegmentationData
 from .duplicates import digests, identical_groups
 from .groups import ItemGroup
@@ -29,7 +29,7 @@ def _groups_across(data: SegmentationData, split: Split) -> str:
     if not (leaks := groups[subsets > 1]).size:
         return ""
     first = data.name(int(np.flatnonzero(used & (data.groups == leaks[0]))[0]))
-    count = "1 group has" if len(leaks) == 1 else f"{len(leaks):,} groups have"
+    count = counted(len(leaks), "group has", "groups have")
     return (
         f"{count} images in more than one subset of the split (such as the group of {first}), so scores are too high: "
         "images of one place are alike. `--split drawn` keeps groups together."

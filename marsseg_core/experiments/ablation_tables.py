@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from ..errors import counted
 from ..registry.parameters import to_text
 from ..runs.metric_values import score_text
 from .ablation import Ablation, CombinationScore, Effect
@@ -106,7 +107,7 @@ def _signed(value: float | None) -> str:
 
 def _pairs(effect: Effect) -> str:
     seeds, others = len(effect.by_seed), len(effect.by_others)
-    return "0" if not seeds else f"{seeds} seed{'' if seeds == 1 else 's'}" + (f" × {others}" if others > 1 else "")
+    return "0" if not seeds else counted(seeds, "seed") + (f" × {others}" if others > 1 else "")
 
 
 def _span(effect: Effect) -> str:

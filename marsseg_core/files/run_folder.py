@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import RequestError
+from ..errors import RequestError, counted
 from ..printable import printable
 from .appended import AppendedFile
 from .atomic import atomic_write, refuse_existing
@@ -114,7 +114,7 @@ class RunFolder:
         if runs[0].of_pack:
             raise RequestError(f"The pack has {len(runs)} runs; here, one run is needed.", where=str(path))
         raise RequestError(
-            f"'{path}' is a series of {len(runs)} run{'s' if len(runs) > 1 else ''}; here, one run is needed.",
+            f"'{path}' is a series of {counted(len(runs), 'run')}; here, one run is needed.",
             where=str(path),
             hint=f"Name one of {', '.join(run.title for run in runs)}.",
         )

@@ -16,7 +16,7 @@ from ..data.image_files import SUFFIXES
 from ..data.image_reader import ImageReader
 from ..data.ranges import Range
 from ..data.subsets import SUBSETS, subset_called
-from ..errors import RequestError, nearest
+from ..errors import RequestError, counted, nearest
 from ..files.run_folder import RunFolder
 from ..planning.recognition import datasets_that_recognise, given_as_source
 from ..planning.resolver import Request, resolve
@@ -112,7 +112,7 @@ def _files(title: str, names: Sequence[str], paths: Sequence[Path], pixel_limit:
     scaled_paths, remarks = read.scaled(), []
     if scaled_paths:
         count = len(scaled_paths) - 1
-        others = f" and {count:,} other{'s' if count > 1 else ''}" if count else ""
+        others = f" and {counted(count, 'other')}" if count else ""
         remarks = [f"{scaled_paths[0].name}{others}: {read.converter.kept}."]
     return ImageSource(title, names, lambda item: read(paths[item]), remarks, read.remarks)
 

@@ -9,9 +9,10 @@ components. The first colon ends the name, and each colon starts one parameter `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..errors import RequestError
 from ..registry.catalog import Catalog, installed
@@ -20,6 +21,9 @@ from ..registry.loading import load
 from ..registry.parameters import NONE_WORD, configure, parameters_of
 from .options import options_of
 from .resolved import ResolvedComponent
+
+# The pattern of a number, which may be an item of a list.
+NUMBER: Final = r"[-+]?[\d.]+(?:e[-+]?\d+)?"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,18 @@ def _parse_one(item: str, text: str, where: str | None) -> NamedComponent:
             raise RequestError(f"'{key}' is given twice in '{item}'.", where=where, hint="Keep one of the two.")
         parameters[key] = value
     return NamedComponent(name, parameters)
+
+
+def divided_list(text: str, item: str = NUMBER) -> str:
+    """Return the setting of a list that the commas of a composition text divide; an empty text if there is none.
+
+    `item` is the pattern of its items.
+
+    >>> divided_list("dense,unet:width=0.5:filters=16,32")
+    'unet.filters=16,32'
+    """
+    found = re.search(rf"([^\s:,]+)(?::[^:,]+)*:\s*([^\s:=,]+)\s*=\s*({item}(?:\s*,\s*{item})+)(?=\s*(?:,|$))", text)
+    return "" if found is None else f"{found[1]}.{found[2]}={''.join(found[3].split())}"
 
 
 def resolve_composition(

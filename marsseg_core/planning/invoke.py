@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..components.given import given_entry
 from ..errors import TRACEBACK_HINT, MarssegError, PluginError, RequestError
 from ..failures import describe, memory_error, safe_repr, text_of
 from ..registry.catalog import Catalog
@@ -52,9 +53,16 @@ def call_checking_parameters(resolved: ResolvedComponent, function: Callable[...
         return call_component(resolved, function, *arguments)
     except PluginError as error:
         if isinstance(cause := error.__cause__, ValueError):
-            what = f"The {resolved.entry.label} does not fit: {text_of(cause)}"
-            raise RequestError(what, where=error.where) from error
+            raise _misfit(resolved.entry, text_of(cause)) from error
         raise
+
+
+def _misfit(entry: Entry, why: str) -> RequestError:
+    what, option = f"The {entry.label} does not fit: {why}", f"--{entry.kind.option}"
+    if given_entry(entry.kind, entry.name) is not None:  # an object passed in Python, which has no parameters
+        return RequestError(what, where=option)
+    hint = f"`marsseg show {entry.name}` lists its parameters."
+    return RequestError(what, where=f"{option} {entry.name}", hint=hint)
 
 
 def nested_components(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> tuple[ResolvedComponent, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from ..data.cleaning_options import CleaningOptions
@@ -132,6 +133,8 @@ class Plan(HtmlRepr):
     def remarks(self) -> tuple[str, ...]:
         """Return a line for each part of the plan that has no effect, or that the run folder cannot store fully."""
         lines = [plugin.remark for plugin in self.plugins if plugin.remark]
+        for resolved in chain(*self.resolved.values()):
+            lines += call_component(resolved, _without_effect, resolved)
         names = weighting_spec(self.resolved[kinds.LOSS]).losses
         entry = self.resolved[kinds.WEIGHTING][0].entry
         if len(names) == 1 and self.one(kinds.WEIGHTING).moves:
@@ -206,6 +209,16 @@ class Plan(HtmlRepr):
             values = parameters.settings(getattr(self, section))
             document[section] = {key: parameters.to_toml(value) for key, value in values.items()}
         return tomli_w.dumps(document)
+
+
+def _without_effect(resolved: ResolvedComponent) -> list[str]:
+    """Return a line for each parameter that is set, and that the value of another one leaves without effect."""
+    component, known = resolved.component, parameters.parameters_of(type(resolved.component))
+    return [
+        f"{key} of {resolved.entry.name} has no effect with {other}={parameters.to_text(getattr(component, other))}."
+        for key, other in component.without_effect().items()
+        if getattr(component, key) != known[key].default
+    ]
 
 
 def _encoder_remarks(options: EncoderOptions, training: TrainingOptions) -> list[str]:

@@ -23,7 +23,11 @@ def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedCompo
     if catalog.named(text.partition(":")[0], [kinds.DATASET]):
         named = grammar.parse(text, where=where)
         if len(named) > 1:
-            raise RequestError("A run has one data set.", where=where)
+            lists = grammar.divided_list(text, item="[^:,]+")
+            hint = (
+                f"A comma begins another one: set a list with --set {kinds.DATASET.option}.{lists}" if lists else None
+            )
+            raise RequestError("A run has one data set.", where=where, hint=hint)
         return named[0]
     path = Path(text)
     if not os.path.exists(path):  # Path.exists raises for a name that is too long

@@ -13,6 +13,7 @@ The plan records for each value the layer it came from (its origin).
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
 from functools import partial
@@ -326,6 +327,9 @@ class PlanBuilder:
             return self.catalog.find(kind, named.name, where=where, prefer=prefer), None
         except RequestError as problem:
             if document is None:
+                lists = grammar.divided_list(self.texts.get(kind, ""))
+                if lists and re.fullmatch(grammar.NUMBER, named.name):
+                    problem.hint = f"A comma begins another component: set a list with --set {kind.option}.{lists}"
                 raise
             distribution, _, short = named.name.rpartition("/")
             missing = Entry(kind, short, "", distribution, named.version, status=INVALID, reason=problem.what)

@@ -205,10 +205,14 @@ def convert_values(cls: type, raw: Mapping[str, Any], *, where: str) -> dict[str
         try:
             values[name] = parameters[name].convert(raw_value)
         except ValueError as expected:
+            hints = [f"{name}: {parameters[name].help}."] if parameters[name].help else []
+            if isinstance(raw_value, str) and "+" in raw_value and _takes_list(parameters[name].type):
+                items = raw_value.replace("+", ",")
+                hints.append(f"A comma separates its items: --set KIND.NAME.{name}={items}")
             raise RequestError(
                 f"{name}={to_text(raw_value)} is not valid: expected {expected}.",
                 where=where,
-                hint=f"{name}: {parameters[name].help}." if parameters[name].help else None,
+                hint=" ".join(hints) or None,
             ) from expected
     return values
 
@@ -308,6 +312,10 @@ def _convert(annotation: Any, raw: Any) -> Value:
         return tuple(_convert(arguments[0], item) for item in items)
     value: Value = _SCALARS[annotation](raw)
     return value
+
+
+def _takes_list(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple or any(map(_takes_list, get_args(annotation)))
 
 
 def _matching_order(annotation: Any) -> int:

@@ -115,7 +115,7 @@ def test_inspect_prints_classes_and_findings(cli, made):
     rows = dict(line.split("\t", 1) for line in lines if "\t" in line)
     assert rows["background (ignored)"].endswith("–\t–")
     assert rows["aliens"].split("\t")[0] == "3"
-    assert rows["aliens"].endswith("\t1, 5, 9") or len(rows["aliens"].split("\t")[2].split(", ")) == 3
+    assert rows["aliens"].endswith("\t2, 6, 10")
 
 
 def test_inspect_prints_json(cli, made):
@@ -395,7 +395,7 @@ def test_the_cache_is_listed_and_cleared(cli, made, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [("make", "new.npz"), ("convert", "synthetic:count=5000", "new")])
+@pytest.mark.parametrize("words", [("make", "new.npz"), ("convert", "synthetic:count=1000", "new")])
 def test_ctrl_c_leaves_nothing_and_exits_130(tmp_path, words):
     # Processes started by a background job of a shell ignore the signal by default.
     setup = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -405,9 +405,11 @@ def test_ctrl_c_leaves_nothing_and_exits_130(tmp_path, words):
         [sys.executable, "-c", start, "data", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while words[0] == "make" and not left(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)  # until it starts to write
-    time.sleep(2)
+    # Until it writes images. Before, libraries are imported, which may swallow an interrupt.
+    while sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 100_000:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130

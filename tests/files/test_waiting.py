@@ -9,6 +9,8 @@ import select
 import sys
 import threading
 import time
+from codecs import getincrementaldecoder
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
@@ -22,6 +24,16 @@ from marsseg_core.messages import ROOT, get_logger
 
 SECONDS = 0.05
 
+# As long as this, a test waits for what must not happen.
+LONG = 4 * SECONDS
+
+
+def wait_for(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(SECONDS / 5)
+
 
 class Terminal:
     """A pseudo-terminal that is standard error inside of a `with` block."""
@@ -30,6 +42,7 @@ class Terminal:
         self._reader = reader
         self._stream = stream
         self._written = ""
+        self._decoder = getincrementaldecoder("utf-8")()
 
     def __enter__(self) -> None:
         self._standard_error, sys.stderr = sys.stderr, self._stream
@@ -46,8 +59,15 @@ class Terminal:
         seen = b""
         while select.select([self._reader], [], [], 0)[0]:
             seen += os.read(self._reader, 65_536)
-        self._written += seen.decode()
-        return seen.decode()
+        text = self._decoder.decode(seen)
+        self._written += text
+        return text
+
+    def until(self, words: str) -> str:
+        """Wait until some words are written, and return all that was written since the last call."""
+        seen: list[str] = []
+        wait_for(lambda: seen.append(self.text()) or words in "".join(seen))
+        return "".join(seen)
 
     def lines(self) -> list[str]:
         """What is on the screen."""
@@ -84,72 +104,66 @@ def terminal(monkeypatch):
 
 def test_a_long_wait_is_shown_and_goes(terminal):
     with terminal, waiting("Reading the data"):
-        time.sleep(10 * SECONDS)
-        assert "Reading the data …" in terminal.text()
+        terminal.until("Reading the data …")
     assert terminal.lines() == []
 
 
 def test_a_short_wait_is_not_shown(terminal):
     with terminal, waiting("Reading the data"):
         pass
-    time.sleep(3 * SECONDS)
+    time.sleep(LONG)
     assert terminal.text() == ""
 
 
 def test_an_inner_wait_has_its_own_words(terminal):
     with terminal, waiting("Scoring"):
-        time.sleep(5 * SECONDS)
+        terminal.until("Scoring …")
         with waiting("Loading"):
-            time.sleep(5 * SECONDS)
-            assert "Loading …" in terminal.text()
-        time.sleep(5 * SECONDS)
-        text = terminal.text()
-        assert text.rstrip("\r\n").endswith("Scoring …")
+            terminal.until("Loading …")
+        terminal.until("Scoring …")
 
 
 def test_a_message_has_a_line_of_its_own(terminal):
     with terminal, messages_on_standard_error(), waiting("Reading the data"):
-        time.sleep(5 * SECONDS)
+        terminal.until("Reading the data …")
         get_logger(__name__).info("3 images are dark.")
-        time.sleep(5 * SECONDS)
+        terminal.until("3 images are dark.")
+        terminal.until("Reading the data …")
     assert terminal.lines() == ["3 images are dark."]
 
 
 def test_an_interruption_takes_it_away(terminal):
     def interrupted() -> None:
         with waiting("Reading the data"):
-            time.sleep(5 * SECONDS)
+            terminal.until("Reading the data …")
             raise KeyboardInterrupt
 
     with terminal, pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert "Reading the data …" in terminal.text()
     assert terminal.lines() == []
 
 
 def test_the_wait_before_a_bar_is_shown_and_gives_way_to_it(terminal, monkeypatch):
     monkeypatch.setattr("marsseg_core.files.progress.SILENT_SECONDS", 0)
     with terminal, waiting("Reading the data"), ProgressBar("Preparing", "tiles.npz") as bar:
-        time.sleep(5 * SECONDS)
-        assert "Preparing tiles.npz …" in terminal.text()
+        terminal.until("Preparing tiles.npz …")
         bar(1, 2)
         bar(2, 2)
         terminal.text()
-        time.sleep(5 * SECONDS)
-        assert " …" not in terminal.text()
+        assert " …" not in terminal.until("Preparing tiles.npz")
     assert terminal.lines() == []
 
 
 def test_it_stays_away_while_something_else_is_drawn(terminal):
     with terminal, waiting("Reading the data"), without_spinner():
-        time.sleep(5 * SECONDS)
+        wait_for(lambda: module._spinner._due)
         assert terminal.text() == ""
 
 
 def test_other_threads_show_nothing(terminal):
     def wait() -> None:
         with waiting("Reading the data"):
-            time.sleep(5 * SECONDS)
+            time.sleep(LONG)
 
     with terminal:
         thread = threading.Thread(target=wait)
@@ -162,7 +176,7 @@ def test_nothing_is_shown_when_quiet(terminal):
     with terminal, messages_on_standard_error():
         logging.getLogger(ROOT).setLevel(logging.WARNING)
         with waiting("Reading the data"):
-            time.sleep(5 * SECONDS)
+            time.sleep(LONG)
     assert terminal.text() == ""
 
 
@@ -183,11 +197,11 @@ def test_a_pipe_gets_the_words_of_important_waits_and_those_of_others_with_v(cap
 def test_a_terminal_that_goes_away_ends_nothing(terminal):
     with terminal, waiting("Reading the data"):
         terminal.leave()
-        time.sleep(5 * SECONDS)
+        wait_for(lambda: module._spinner._live)
 
 
 def test_a_plain_terminal_gets_no_spinner(terminal, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     with terminal, waiting("Reading the data"):
-        time.sleep(5 * SECONDS)
+        time.sleep(LONG)
     assert terminal.text() == ""

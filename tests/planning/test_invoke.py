@@ -65,8 +65,9 @@ def test_a_failure_names_the_component(rude, function, text):
 
 
 def test_a_value_error_without_text_is_a_request_that_does_not_fit(rude):
-    with pytest.raises(RequestError, match="does not fit"):
+    with pytest.raises(RequestError, match="does not fit") as raised:
         call_checking_parameters(rude, raising(ValueError("\x1b[2J")))
+    assert (raised.value.where, raised.value.hint) == ("--loss rude", "`marsseg show rude` lists its parameters.")
 
 
 def test_a_shortage_of_memory_is_not_the_components_fault(rude):

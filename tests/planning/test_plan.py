@@ -139,6 +139,25 @@ def test_a_name_may_be_prefixed_by_its_distribution():
 
 WRONG = {
     "component": ({"arch": "dnse"}, "There is no architecture 'dnse'.", "--arch dnse", "Did you mean 'dense'?"),
+    "list": (
+        {"arch": "unet:filters=16,32"},
+        "There is no architecture '32'.",
+        "--arch unet:filters=16,32",
+        "A comma begins another component: set a list with --set arch.unet.filters=16,32",
+    ),
+    "list of numbers": (
+        {"loss": "ssce,dice:weight=0.5:weights=1,-2.5, 1e-3,lovasz"},
+        "There is no loss '-2.5'.",
+        "",
+        "--set loss.dice.weights=1,-2.5,1e-3",
+    ),
+    "number without a list": ({"loss": "dice,3"}, "There is no loss '3'.", "", "Installed loss names"),
+    "list with plus": (
+        {"arch": "unet:filters=16+32"},
+        "filters=16+32 is not valid: expected a whole number.",
+        "--arch unet:filters=16+32",
+        "A comma separates its items: --set KIND.NAME.filters=16,32",
+    ),
     "parameter": (
         {"arch": "dense:filter=3"},
         "The architecture 'dense' has no parameter 'filter'.",
@@ -246,6 +265,12 @@ WRONG = {
     "long data name": ({"data": "a" * 300}, "There is no data set ", "--data", ""),
     "data name": ({"data": "sinthetic"}, "There is no data set 'sinthetic'.", "", "Did you mean 'synthetic'?"),
     "two data sets": ({"data": "synthetic,npz"}, "", "", ""),
+    "list of words": (
+        {"data": "npz:path=a.npz:classes=ground,rock"},
+        "A run has one data set.",
+        "",
+        "--set data.npz.classes=ground,rock",
+    ),
 }
 
 
@@ -523,6 +548,38 @@ def test_a_bottleneck_is_refused_if_the_architecture_takes_none(monkeypatch):
     error = refused(arch="unet", bottleneck="aspp")
     assert "does not take a bottleneck" in error.what
     assert plan(arch="unet").components(kinds.BOTTLENECK) == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "idle", "used"),
+    [
+        ("arch", "dense:epsilon=0.1:normalisation=none", "dense:epsilon=0.1:normalisation=group"),
+        ("arch", "dense:momentum=0.5:normalisation=group", "dense:momentum=0.5"),
+        ("arch", "unet3plus:presence=pair:guided=false", "unet3plus:presence=pair:guided=true"),
+        ("bottleneck", "aspp:momentum=0.5:normalisation=none", "aspp:momentum=0.5"),
+        ("bottleneck", "psp:epsilon=0.1:normalisation=none", "psp:epsilon=0.1"),
+        ("loss", "dice:cap=2:weights=none", "dice:cap=2:weights=inverse"),
+        ("loss", "dice:count=all:weights=effective", "dice:count=all:weights=balanced"),
+        ("loss", "dice:beta=0.9:weights=balanced", "dice:beta=0.9:weights=effective"),
+        ("optimizer", "sgd:nesterov=true:momentum=0.0", "sgd:nesterov=true:momentum=0.9"),
+    ],
+)
+def test_a_parameter_without_effect_is_remarked(option, idle, used):
+    name, key, other = idle.split(":")
+    remark = f"{key.partition('=')[0]} of {name} has no effect with {other}."
+    assert plan(**{option: idle}).remarks == (remark,)
+    assert plan(**{option: used}).remarks == ()
+
+
+def test_a_list_has_no_effect_where_it_is_not_used():
+    weights = ["arch.dense.weights=1,0.5", "loss.dice.weights=1,1,1,1,1", "loss.dice.cap=2"]
+    assert plan(arch="dense", loss="dice", overrides=weights).remarks == (
+        "weights of dense has no effect with combine=concat.",
+        "cap of dice has no effect with weights=1.0,1.0,1.0,1.0,1.0.",
+    )
+    assert plan(arch="transunet:encoder=patches", overrides=["arch.transunet.units=1,1,1"]).remarks == (
+        "units of transunet has no effect with encoder=patches.",
+    )
 
 
 @pytest.mark.parametrize(

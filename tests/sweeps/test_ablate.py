@@ -279,6 +279,15 @@ class TestInPython:
         with pytest.raises(RequestError, match="An ablation that goes on has its own 'loss'"):
             self.ablate(resume=result, loss="dice")
 
+    @pytest.mark.parametrize(
+        "other",
+        [{"one_at_a_time": True}, {"seeds": 2}, {"overrides": ["training.epochs=2"]}, {"plugins": ["mine.py"]}],
+        ids=lambda other: next(iter(other)),
+    )
+    def test_one_that_goes_on_has_its_own_options(self, other):
+        with pytest.raises(RequestError, match=f"An ablation that goes on has its own '{next(iter(other))}'"):
+            marsseg.ablate(resume="nowhere", **other)
+
     def test_objects_are_refused(self, tmp_path, tiny):
         with pytest.raises(RequestError, match="In a sweep, data must be a string"):
             self.begin(tmp_path / "ablation", data=tiny)

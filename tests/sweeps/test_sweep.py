@@ -298,6 +298,25 @@ class TestInPython:
         with pytest.raises(RequestError, match="has its own 'loss'"):
             marsseg.sweep(resume=tmp_path / "sweep", loss="dice", on=executor)
 
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"sampler": "grid"},
+            {"pruner": "median"},
+            {"sampler_seed": 1},
+            {"best": 2},
+            {"wall": "1h"},
+            {"cpu": "1h"},
+            {"overrides": ["training.epochs=2"]},
+            {"plugins": ["mine.py"]},
+            {"bottleneck": None},
+        ],
+        ids=lambda other: next(iter(other)),
+    )
+    def test_one_that_goes_on_has_its_own_options(self, other):
+        with pytest.raises(RequestError, match=f"A sweep that goes on has its own '{next(iter(other))}'"):
+            marsseg.sweep(resume="nowhere", **other)
+
     def test_objects_are_refused(self, tmp_path, tiny):
         with pytest.raises(RequestError, match="In a sweep, data must be a string"):
             self.sweep(tmp_path / "sweep", data=tiny)
@@ -321,11 +340,20 @@ def test_a_dry_run_prints_the_space_and_three_plans(cli, tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_the_options_of_a_sweep_that_goes_on_are_its_own(cli):
-    answer = cli("sweep", "--resume", "nowhere", "--vary", "loss=dice")
+@pytest.mark.parametrize("words", ["--vary loss=dice", "--sampler tpe", "--pruner median", "--seed 0", "--report 2"])
+def test_the_options_of_a_sweep_that_goes_on_are_its_own(cli, words):
+    for how in ("--resume", "--join"):
+        answer = cli("sweep", how, "nowhere", *words.split())
+        assert answer.code == 2
+        assert f"{words.split()[0]} cannot be used with it" in answer.err
+        assert "is not the folder of a sweep" in cli("sweep", how, "nowhere", "--trials", "9").err
+
+
+@pytest.mark.parametrize("command", ["sweep", "ablate"])
+def test_there_is_at_least_one_job(cli, command):
+    answer = cli(command, "--jobs", "0")
     assert answer.code == 2
-    assert "--vary cannot be used with it" in answer.err
-    assert "is not the folder of a sweep" in cli("sweep", "--join", "nowhere").err
+    assert "0 is not in the range x>=1" in answer.err
 
 
 @pytest.mark.slow

@@ -30,6 +30,10 @@ class ConvolutionalArchitecture(Architecture):
 
         return partial(conv_block, convolutions=self.convolutions, norm=self.norm(), dropout=self.dropout)
 
+    def without_effect(self) -> dict[str, str]:
+        idle = {"batch": (), "group": ("momentum",), "none": ("momentum", "epsilon")}[self.normalisation]
+        return dict.fromkeys(idle, "normalisation")
+
     def norm(self) -> Callable[[Any, str], Any]:
         """Return `blocks.normalise` with these parameters: a function (features, name) → features."""
         from functools import partial

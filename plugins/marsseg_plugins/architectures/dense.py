@@ -60,6 +60,9 @@ class DenseUNet(ConvolutionalArchitecture):
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.architectures.custom_layers",)
 
+    def without_effect(self) -> dict[str, str]:
+        return super().without_effect() | ({} if self.combine == "weighted" else {"weights": "combine"})
+
     def build(self, spec: NetworkSpec) -> keras.Model:
         import keras
 

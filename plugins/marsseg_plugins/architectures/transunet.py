@@ -130,6 +130,9 @@ class TransUNet(Architecture):
                 x = self._convolve(x, filters, f"{name}_conv{i}")
         return keras.Model(inputs, logits_head(x, spec, multiple, 3), name="transunet")
 
+    def without_effect(self) -> dict[str, str]:
+        return {} if self.encoder == "hybrid" else dict.fromkeys(("units", "filters"), "encoder")
+
     def _convolve(self, x: Any, filters: int, name: str) -> Any:
         from keras import layers
 

@@ -80,6 +80,9 @@ class UNet3Plus(ConvolutionalArchitecture):
         "classes", help="one gate for each class, or one pair (absent, present) for all classes together"
     )
 
+    def without_effect(self) -> dict[str, str]:
+        return super().without_effect() | ({} if self.guided else {"presence": "guided"})
+
     def build(self, spec: NetworkSpec) -> keras.Model:
         import keras
         from keras import layers

@@ -54,6 +54,9 @@ class ASPP(Bottleneck):
     )
     activation: Literal["relu", "softmax", "linear"] = param("relu", help="activation of the output")
 
+    def without_effect(self) -> dict[str, str]:
+        return {} if self.normalisation == "batch" else dict.fromkeys(("momentum", "epsilon"), "normalisation")
+
     def build(self, features: Any, spec: BottleneckSpec) -> Any:
         from keras import layers
 

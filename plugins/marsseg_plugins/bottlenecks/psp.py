@@ -53,6 +53,9 @@ class PSP(Bottleneck):
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.resampling",)
 
+    def without_effect(self) -> dict[str, str]:
+        return {} if self.normalisation == "batch" else dict.fromkeys(("momentum", "epsilon"), "normalisation")
+
     def build(self, features: Any, spec: BottleneckSpec) -> Any:
         from keras import layers
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import RequestError, refuse_file, some
+from marsseg_core.plugin_api import RequestError, counted, refuse_file, some
 
 from .pairs import Pair, pictures_in
 
@@ -139,8 +139,7 @@ def _pair(root: Path, folder: LabelFolder, wanted: Collection[str], pairs: list[
         ("for an image that has another label", repeated),
     ):
         if names:
-            counted = "1 label" if len(names) == 1 else f"{len(names):,} labels"
-            faults.append(f"{counted} {fault} in {folder.path}: {some(names)}.")
+            faults.append(f"{counted(len(names), 'label')} {fault} in {folder.path}: {some(names)}.")
 
 
 def _owners(stem: str, images: Mapping[str, Mapping[str, Path]]) -> tuple[str, list[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from marsseg_core.plugin_api import get_logger, refuse_file, some
+from marsseg_core.plugin_api import counted, get_logger, refuse_file, some
 
 from .item_table import apply_item_table
 from .layouts.base import Found, Item, Wanted
@@ -70,7 +70,7 @@ def _faults(root: Path, unpaired: Mapping[str, Sequence[Path]]) -> list[str]:
     for fault, paths in unpaired.items():
         if paths:
             names = some([_name(root, path) for path in paths])
-            faults.append(f"{len(paths):,} {_plural(fault) if len(paths) > 1 else fault}: {names}.")
+            faults.append(f"{counted(len(paths), fault, _plural(fault))}: {names}.")
     return faults
 
 
@@ -89,7 +89,7 @@ def _plural(fault: str) -> str:
 def _warnings(root: Path, title: str, found: Found, class_files: Sequence[Path]) -> list[str]:
     lines = []
     if found.unlabelled:
-        count = f"{len(found.unlabelled):,} image{'s' if len(found.unlabelled) > 1 else ''}"
+        count = counted(len(found.unlabelled), "image")
         lines.append(f"{title}: {count} without labels can be predicted, or used by --semi, but not scored.")
     reasons = [
         f"{len(paths):,} × {reason} ({some([_name(root, path) for path in paths])})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from marsseg_core.plugin_api import refuse_file, some
+from marsseg_core.plugin_api import counted, refuse_file, some
 
 from .pairs import pictures_in
 
@@ -45,4 +45,4 @@ def matched(images: Mapping[str, Path], masks: Mapping[str, Path], root: Path) -
 
 def _fault(one: str, several: str, missing: str, root: Path, files: Iterable[Path]) -> list[str]:
     names = [file.relative_to(root).as_posix() for file in files]
-    return [f"{len(names):,} {one if len(names) == 1 else several} no {missing}: {some(names)}."] if names else []
+    return [f"{counted(len(names), one, several)} no {missing}: {some(names)}."] if names else []

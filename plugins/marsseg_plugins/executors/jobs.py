@@ -55,7 +55,14 @@ class SlurmWorkers(Workers):
         return self._places
 
     def submit(self, task: Task) -> None:
-        job = self._executor.submit(do_in_job, asdict(task), str(Path.cwd()), self._threads)
+        try:
+            job = self._executor.submit(do_in_job, asdict(task), str(Path.cwd()), self._threads)
+        except self._submitit.core.utils.FailedJobError as error:  # what the command sbatch says
+            raise RequestError(
+                f"SLURM does not accept the job: {_last_line(str(error))}",
+                where="--on slurm",
+                hint="partition, account, qos and constraint are passed to sbatch as they are.",
+            ) from error
         self._running.append((task, job))
 
     def wait(self, seconds: float) -> list[TaskResult]:

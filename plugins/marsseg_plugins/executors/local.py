@@ -108,9 +108,12 @@ class _Process:
 
     def _read(self, results: _Results) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            results.put((self, json.loads(line)))
-        results.put((self, None))
+        try:
+            with suppress(ValueError):  # half a line, of a process that was killed while it wrote
+                for line in self._process.stdout:
+                    results.put((self, json.loads(line)))
+        finally:
+            results.put((self, None))
 
     def begin(self, task: Task) -> None:
         """Send a task. If the process has ended meanwhile, the thread reports it."""

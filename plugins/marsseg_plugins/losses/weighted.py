@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from marsseg_core.plugin_api import Loss, LossSpec, param
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 
 Rule = Literal["balanced", "inverse", "effective"]
+
+# The rules for class weights that use each of these parameters.
+_RULES_WITH: Final = {"cap": ("balanced", "inverse", "effective"), "count": ("balanced",), "beta": ("effective",)}
 
 CAP_HELP = (
     "largest weight for `balanced`; for `inverse` and `effective`, the largest multiple of the weight of the most "
@@ -50,6 +53,10 @@ class WeightedLoss(Loss):
             raise ValueError("the class weights are all 0: there is nothing to learn")
         if self.weights in ("inverse", "effective") and self.cap is not None and self.cap < 1:
             raise ValueError(f"cap={self.cap:g} is below 1; with weights={self.weights}, it must be 1 or more")
+
+    def without_effect(self) -> dict[str, str]:
+        rule = self.weights if isinstance(self.weights, str) else ""
+        return {name: "weights" for name, rules in _RULES_WITH.items() if rule not in rules}
 
     def class_weights(self, spec: LossSpec) -> np.ndarray:
         """Return the class weights, (K,) float32, 0 for ignored classes."""

@@ -14,7 +14,7 @@ from rich.text import Text
 from marsseg_core.plugin_api import Run, without_spinner
 
 from .first_step import COMPILING
-from .score_text import number, scores
+from .score_text import number, scores_and_best
 
 
 class EpochBar(keras.callbacks.Callback):
@@ -61,9 +61,7 @@ class EpochBar(keras.callbacks.Callback):
             self._describe("scoring", self._epoch)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        name = self._run.best_by.removeprefix("val_")
-        best = f"; best {name} in epoch {self._run.best_epoch}" if self._run.best_epoch else ""
-        self._scores.plain = f"{scores(logs, self._run.best_by)}{best}"
+        self._scores.plain = scores_and_best(logs, self._run)
         self._describe("epoch", epoch)
         self._ended = epoch + 1
 

@@ -10,7 +10,7 @@ import keras
 from marsseg_core.plugin_api import NotebookOutput, Run
 
 from .first_step import COMPILING
-from .score_text import number, scores
+from .score_text import number, scores_and_best
 
 # The time between two states of the bar.
 _SECONDS: Final = 0.5
@@ -47,9 +47,7 @@ class NotebookBar(keras.callbacks.Callback):
             self._show(f"{self._epoch}, loss {number(float(logs['loss']))}, {self._times()}")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        name = self._run.best_by.removeprefix("val_")
-        best = f"; best {name} in epoch {self._run.best_epoch}" if self._run.best_epoch else ""
-        self._scores = f"{scores(logs, self._run.best_by)}{best}"
+        self._scores = scores_and_best(logs, self._run)
         self._show(f"{self._epoch}, loss {number(logs['loss'])}, {self._times()}")
 
     def _times(self) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marsseg_core.plugin_api import HEADLINE
+
+if TYPE_CHECKING:
+    from marsseg_core.plugin_api import Run
 
 
 def scores(record: Mapping[str, Any], best_by: str) -> str:
@@ -19,6 +22,12 @@ def scores(record: Mapping[str, Any], best_by: str) -> str:
     classes = [(name.removeprefix("val_iou_"), value) for name, value in record.items() if name.startswith("val_iou_")]
     each = "  ".join(f"{name} {number(value)}" for name, value in classes)
     return f"{first}  ({each})"
+
+
+def scores_and_best(record: Mapping[str, Any], run: Run) -> str:
+    """Return the validation scores of an epoch as short text, and the epoch of the best network so far."""
+    best = f"; best {run.best_by.removeprefix('val_')} in epoch {run.best_epoch}" if run.best_epoch else ""
+    return f"{scores(record, run.best_by)}{best}"
 
 
 def number(value: float | None) -> str:

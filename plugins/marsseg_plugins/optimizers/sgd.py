@@ -20,3 +20,6 @@ class SGD(KerasOptimizer):
 
     momentum: float = param(0.0, help="decay factor of the momentum, per step", minimum=0, maximum=1)
     nesterov: bool = param(False, help="use Nesterov's momentum")
+
+    def without_effect(self) -> dict[str, str]:
+        return {} if self.momentum else {"nesterov": "momentum"}

@@ -31,7 +31,7 @@ class Plateau(Schedule):
     patience: int = param(5, help="epochs without an improvement before a reduction", minimum=1, maximum=1_000_000)
     cooldown: int = param(0, help="epochs after a reduction that are not counted", minimum=0, maximum=1_000_000)
     min_delta: float = param(1e-4, help="smallest change that is an improvement", minimum=0)
-    floor: float = param(1e-6, help="smallest learning rate", minimum=0)
+    floor: float = param(1e-6, help="smallest learning rate: a rate, not a share of the learning rate", minimum=0)
     warmup: int = param(
         0,
         help="epochs at the start in which the rate rises to the learning rate, changed once per epoch",

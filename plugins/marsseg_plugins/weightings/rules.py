@@ -71,7 +71,10 @@ class Uncertainties(WeightingLayer):
 
 
 class Rates(WeightingLayer):
-    """Weights n·softmax(r / temperature), with the rates r = L(t − 1) / L(t − 2) of the losses and t the epoch."""
+    """Weights n·softmax(r / temperature), with the rates r = L(t − 1) / L(t − 2) of the losses and t the epoch.
+
+    The rate is 1 where L(t − 2) is 0.
+    """
 
     def __init__(self, spec: WeightingSpec, temperature: float) -> None:
         super().__init__(spec)
@@ -84,7 +87,7 @@ class Rates(WeightingLayer):
     def on_epoch_end(self, losses: np.ndarray) -> None:
         before = ops.convert_to_numpy(self.last)
         if (before >= 0).all():
-            rates = losses / np.maximum(before, SMALLEST)
+            rates = np.where(before > 0, losses / np.maximum(before, SMALLEST), 1.0)
             self.rule_weights.assign(self.count * softmax(rates / self._temperature))
         self.last.assign(losses)
 

@@ -1,3 +1,7 @@
+import sys
+
+import pytest
+
 from marsseg_core.components.tasks import ExecutorSpec, Task
 from marsseg_core.testing import ExecutorContract
 from marsseg_plugins.executors import gpus
@@ -62,6 +66,23 @@ def test_of_a_process_that_was_killed_the_usual_cause_is_told(tmp_path):
         while not (results := workers.wait(1.0)):
             pass
     assert results[0].error == "Its process ended: signal 9, as when memory runs out."
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program is a script of a shell here")
+def test_a_process_that_is_killed_while_it_answers_is_lost(tmp_path, monkeypatch):
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nread task\nprintf '{\"value\": 1}\\n'\nread task\nprintf '{\"val'\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    results = []
+    with Local().start(ExecutorSpec(tmp_path)) as workers:
+        for name in ("whole", "half"):
+            workers.submit(Task(name, "marsseg_core.testing.executors:echo"))
+            results += workers.wait(10.0)
+    assert [(result.task.name, result.value, result.lost) for result in results] == [
+        ("whole", 1, False),
+        ("half", None, True),
+    ]
 
 
 def test_a_process_starts_with_its_first_task(tmp_path):

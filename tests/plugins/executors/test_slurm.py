@@ -70,6 +70,21 @@ def test_a_job_has_the_parameters_and_is_cancelled(queue):
     assert (queue / "cancelled").read_text() == "42\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SLURM needs POSIX")
+def test_a_job_that_the_queue_refuses_is_a_wrong_request(queue):
+    lines = ["invalid partition specified: gpus", "Batch job submission failed: Invalid partition name specified"]
+    said = "; ".join(f"echo sbatch: error: {line} >&2" for line in lines)
+    (queue / "bin" / "sbatch").write_text(f"#!/bin/sh\n{said}; exit 1\n")
+    task = Task("a", "marsseg_core.testing.executors:echo", {"value": 1})
+    with (
+        Slurm(partition="gpus").start(ExecutorSpec(queue)) as workers,
+        pytest.raises(RequestError, match="Invalid partition name specified") as error,
+    ):
+        workers.submit(task)
+    assert error.value.where == "--on slurm"
+    assert "partition, account" in error.value.hint
+
+
 def test_without_a_queue_the_error_says_how_to_try_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     for begin in (Slurm().check, lambda: Slurm().start(ExecutorSpec(tmp_path))):

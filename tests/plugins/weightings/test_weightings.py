@@ -161,11 +161,12 @@ class TestDWA:
         np.testing.assert_allclose(current_weights(built), 3 * softmax(epochs[2] / epochs[1] / 2), rtol=1e-6)
         assert current_weights(built).sum() == pytest.approx(3)
 
-    def test_a_loss_of_zero_gives_finite_weights(self):
-        built = layer(DWA())
-        for losses in ([0, 1, 1], [0, 0, 1], [1, 1, 1]):
+    def test_the_rate_after_a_loss_of_zero_is_one(self):
+        built = layer(DWA(temperature=2.0))
+        for losses, rates in (([0, 1, 1], None), ([0, 0, 1], [1, 0, 1]), ([1, 1, 2], [1, 1, 2])):
             built.on_epoch_end(np.array(losses, np.float32))
-        assert np.isfinite(current_weights(built)).all()
+            if rates is not None:
+                np.testing.assert_allclose(current_weights(built), 3 * softmax(np.array(rates) / 2), rtol=1e-6)
 
 
 class TestSoftAdapt:
@@ -318,8 +319,10 @@ class TestWithThePlan:
     """Parameters of weightings and schedules that are wrong are refused with the plan, before Keras is imported."""
 
     def test_as_many_weights_as_losses(self):
-        with pytest.raises(RequestError, match=r"end has 3 weights for 2 losses \(ssce, dice\)"):
+        with pytest.raises(RequestError, match=r"end has 3 weights for 2 losses \(ssce, dice\)") as error:
             api.plan(loss="ssce,dice", weighting="scheduled", overrides=["weighting.scheduled.end=1,2,3"])
+        assert error.value.where == "weighting='scheduled'"
+        assert error.value.hint == "`marsseg show scheduled` lists its parameters."
 
     def test_a_weighting_needs_more_than_one_loss(self, cli):
         answer = cli("run", "--loss", "wssce", "--weighting", "dwa", "--dry-run")

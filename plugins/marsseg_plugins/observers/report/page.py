@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from marsseg_core.plugin_api import HEADLINE, MetricTable, colours, metric_table, render_template
+from marsseg_core.plugin_api import HEADLINE, MetricTable, colours, counted, metric_table, render_template
 
 NO_VALUE = "–"
 
@@ -124,7 +124,7 @@ def _command(words: Sequence[str]) -> str:
 
 def _images(subset: Mapping[str, Any]) -> str:
     count = subset.get("images")
-    return "all images" if count is None else f"{count:,} image{'' if count == 1 else 's'}"
+    return "all images" if count is None else counted(count, "image")
 
 
 def _classes(
