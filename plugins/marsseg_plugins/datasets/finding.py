@@ -28,11 +28,11 @@ def find_pairs(
     unpaired: Unpaired,
     groups: Groups,
     limit: int | None,
-    class_files: Sequence[Path] = (),
+    read_elsewhere: Sequence[Path] = (),
 ) -> tuple[Found, list[Pair]]:
     """Return what the layout finds, and its pairs with their groups, at most `limit` of them.
 
-    Messages say what was read, and what was not; `class_files` are read elsewhere. Raises RequestError if
+    Messages say what was read, and what was not, apart from the files that are read elsewhere. Raises RequestError if
     nothing can be read.
     """
     found = find(root, layout, wanted)
@@ -45,7 +45,7 @@ def find_pairs(
         # Who has named the layout needs no warning of it.
         level = logging.WARNING if layout == "auto" else logging.INFO
         get_logger(__name__).log(level, "%s has the layout %s: %s.", title, found.layout, found.what)
-    for line in _warnings(root, title, found, class_files):
+    for line in _warnings(root, title, found, read_elsewhere):
         get_logger(__name__).warning("%s", line)
     if not found.items:
         refuse_file(root, "There are no images with masks in this folder.")
@@ -86,7 +86,7 @@ def _plural(fault: str) -> str:
     return f"{subject}s {rest.replace('has no', 'have no').replace('does not', 'do not')}"
 
 
-def _warnings(root: Path, title: str, found: Found, class_files: Sequence[Path]) -> list[str]:
+def _warnings(root: Path, title: str, found: Found, read_elsewhere: Sequence[Path]) -> list[str]:
     lines = []
     if found.unlabelled:
         count = counted(len(found.unlabelled), "image")
@@ -94,7 +94,7 @@ def _warnings(root: Path, title: str, found: Found, class_files: Sequence[Path])
     reasons = [
         f"{len(paths):,} × {reason} ({some([_name(root, path) for path in paths])})"
         for reason, listed in found.left_out.items()
-        if (paths := [path for path in listed if path not in class_files])
+        if (paths := [path for path in listed if path not in read_elsewhere])
     ]
     if reasons:
         lines.append(f"Not read in {title}: {'; '.join(reasons)}.")

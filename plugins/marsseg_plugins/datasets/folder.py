@@ -193,8 +193,15 @@ class Folder(ResizedDataset):
 
         root = Path(self.path)
         class_file, class_files = self._class_file()
+        tables = [path for name in (ITEM_FILE, FACT_FILE) if (path := root / name).is_file()]
         found, pairs = find_pairs(
-            root, self.layout, self._wanted(class_file), self.unpaired, self.groups, self.limit, class_files
+            root,
+            self.layout,
+            self._wanted(class_file),
+            self.unpaired,
+            self.groups,
+            self.limit,
+            read_elsewhere=[*class_files, *tables],
         )
         classes = class_file or found.classes
         if class_file and found.classes and not class_file.palette:
@@ -231,7 +238,6 @@ class Folder(ResizedDataset):
             files = dict.fromkeys(windows.files())
         else:
             files = dict.fromkeys(file for pair in pairs for file in (pair.image, pair.mask))
-        tables = [path for name in (ITEM_FILE, FACT_FILE) if (path := root / name).is_file()]
         source = CacheSource(f"folder:{root.resolve().name}", [*files, *found.files, *class_files, *tables], options)
         ignore_classes = ignored_classes(source.name, names, self.ignore_classes, facts.ignore_classes)
         colours = classes.colours if classes else None

@@ -340,7 +340,7 @@ class TestCoco:
 
 @pytest.mark.parametrize("layout", ["coco", "labelme"])
 @pytest.mark.parametrize("names", [("first", "second"), ("b.png", "a.png")])
-def test_a_table_that_gives_images_other_names_leaves_each_its_own_mask(made, layout, names):
+def test_a_table_that_gives_images_other_names_leaves_each_its_own_mask(made, layout, names, caplog):
     files: dict = {"a.png": SIZE, "b.png": SIZE}
     if layout == "coco":
         files["_annotations.coco.json"] = coco(["a.png", "b.png"], [square(1, 0, 7, 2, 2, 4, 4)])
@@ -351,3 +351,4 @@ def test_a_table_that_gives_images_other_names_leaves_each_its_own_mask(made, la
     data = folder.load()
     assert tuple(data.names) == names
     assert [mask.any() for mask in data.masks] == [True, False]
+    assert "Not read" not in caplog.text
