@@ -96,10 +96,10 @@ def labelled_pixels(
     of all batches. At most about `MOST_VALUES` logits are kept.
     """
     every = max(1, -(-pixels * len(counted) // MOST_VALUES))
-    position = np.full(256, -1, np.int8)
+    position = np.full(256, -1, np.int16)
     position[list(counted)] = np.arange(len(counted))
     logits: list[np.ndarray] = [np.zeros((0, len(counted)), np.float16)]
-    truth: list[np.ndarray] = [np.zeros(0, np.int8)]
+    truth: list[np.ndarray] = [np.zeros(0, np.int16)]
     lengths = []
     for masks, batch in batches:
         for mask, image in zip(masks, batch, strict=True):

@@ -101,6 +101,11 @@ class TestThePixels:
         assert given.places.tolist() == [0, 0, 1, 1, 1]
         assert given.logits.tolist() == [[-1, 0]] * 5
 
+    def test_may_be_of_every_class_that_a_mask_can_have(self):
+        masks = np.arange(255, dtype=np.uint8)[None, None]
+        given = labelled_pixels([(masks, np.zeros((1, 1, 255, 255), np.float32))], range(255), np.array([0]), 255)
+        assert given.truth.tolist() == list(range(255))
+
     def test_are_thinned_where_there_are_many(self, monkeypatch):
         monkeypatch.setattr(search, "MOST_VALUES", 20)
         masks, logits = np.ones((3, 4, 4), np.uint8), np.zeros((3, 4, 4, 2), np.float32)
