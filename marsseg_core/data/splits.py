@@ -219,6 +219,8 @@ class _Units:
         """
         share = np.array(shares)
         selected = np.ones(len(self._items), bool) if among is None else among
+        if not selected.any():
+            return np.zeros(len(self._items), int)
         if self._data.groups is not None and len(shares) ** int(selected.sum()) <= _FEW:
             return self._assign_exhaustively(share, rng, selected)
         draws = []

@@ -233,6 +233,22 @@ def test_folds_and_given_splits_can_have_fewer_labels():
     assert len(split.test) == 20
 
 
+@pytest.mark.parametrize("groups", [None, np.arange(20) // 4])
+def test_a_given_split_without_training_images_is_refused(groups):
+    data = replace(data_of(np.zeros(20, bool), groups), split={"train": [], "validation": [], "test": range(8)})
+    with pytest.raises(RequestError, match=r"^The train subset of this split has no image"):
+        make_split(data, SplitOptions())
+
+
+@pytest.mark.parametrize("groups", [None, np.zeros(1, int)])
+def test_a_fold_of_all_images_is_refused(groups):
+    data = data_of([False], groups)
+    whole = "1 group of 1 image" if groups is not None else "1 image"
+    for fold in (1, 2):
+        with pytest.raises(RequestError, match=rf"^With {whole}, the \w+ subset would be empty"):
+            make_split(data, SplitOptions(folds=2, fold=fold))
+
+
 def test_too_few_labels_are_refused():
     with pytest.raises(RequestError, match="The train subset of this split has no image"):
         make_split(data_of(np.zeros(20, bool)), SplitOptions(labelled=0.0001))
