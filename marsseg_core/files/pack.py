@@ -288,15 +288,24 @@ def _unpack(archive: ZipFile, files: Mapping[str, Any], folder: Path) -> None:
                 with target.open("rb") as copy:
                     if _sha256(copy) != facts["sha256"]:
                         raise ValueError(f"{name} is not as it was when the pack was made")
-            shutil.rmtree(folder, ignore_errors=True)  # it was changed, or else it would be used
-            with suppress(OSError):  # another process was faster, and unpacked the same
-                temporary.rename(folder)
+            _move_into_place(temporary, folder, files)
     except OSError as cause:
         raise RunError(
             f"The pack cannot be unpacked: {cause.strerror or cause}.",
             where=str(folder.parent),
             hint=f"Make room, or set {VARIABLE} to a folder on another disk.",
         ) from cause
+
+
+def _move_into_place(temporary: Path, folder: Path, files: Mapping[str, Any]) -> None:
+    """Rename `temporary` to `folder`, unless another process was faster; a folder that was changed is replaced."""
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if _is_unpacked(folder, files):  # others may be reading it already
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
 
 
 def _is_unpacked(folder: Path, files: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 
 from marsseg_core.errors import RequestError
+from marsseg_core.files import pack as pack_module
 from marsseg_core.files.pack import (
     CARD,
     DESCRIPTION,
@@ -89,6 +90,17 @@ def test_what_was_changed_in_the_cache_is_unpacked_again(pack):
     (folder / "network.keras").write_bytes(b"another")
     open_pack(pack)
     assert (folder / "network.keras").read_bytes() == b"\n"
+
+
+def test_what_another_process_unpacked_meanwhile_stays(pack, monkeypatch):
+    """It may already be reading it."""
+    (folder,) = open_pack(pack).folders
+    before = (folder / "plan.toml").stat().st_ino
+    seen, answers = pack_module._is_unpacked, iter([False])
+    monkeypatch.setattr(pack_module, "_is_unpacked", lambda *words: next(answers, None) is None and seen(*words))
+    with (folder / "plan.toml").open():  # so that no new file can have its number
+        assert open_pack(pack).folders == (folder,)
+        assert (folder / "plan.toml").stat().st_ino == before
 
 
 def test_equal_runs_give_equal_packs(pack, tmp_path):
