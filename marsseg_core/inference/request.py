@@ -20,6 +20,7 @@ from ..registry.session import open_session
 from ..runs.decoding import check_choice, decoding_of, uses_tta
 from .ensemble import Classes, load_networks, open_runs
 from .image_sources import checked_subset, find_source
+from .preparing import unchanged
 
 if TYPE_CHECKING:
     from ..networks.predictor import Predictor
@@ -79,7 +80,7 @@ class OpenedRuns:
     """
 
     labels_only = True
-    """Whether nothing but labels is wanted of the networks."""
+    """Whether nothing is wanted of the networks but the order of the classes at each of their own pixels."""
 
     def __init__(self, request: RunsRequest) -> None:
         self.request = request
@@ -164,7 +165,6 @@ class Prediction(OpenedRuns):
     def __init__(self, request: PredictionRequest) -> None:
         subset = None if request.subset is None else checked_subset(request.subset)
         super().__init__(request)
-        self.labels_only = not request.probabilities
         self.images = find_source(
             request.source,
             self.session,
@@ -173,3 +173,5 @@ class Prediction(OpenedRuns):
             pixel_limit=request.pixel_limit,
             wanted=self.wanted_range,
         )
+        # Between pixels, logits and probabilities are interpolated differently.
+        self.labels_only = not request.probabilities and self.images.prepared is unchanged

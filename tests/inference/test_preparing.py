@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from PIL import Image
 
 import marsseg
+from marsseg_core.inference import request
 from marsseg_core.inference.preparing import enlarged
 
 pytestmark = pytest.mark.usefixtures("without_reports")
@@ -76,6 +78,22 @@ def test_a_photograph_is_resized_as_for_the_training_and_its_mask_has_its_size(r
     np.testing.assert_allclose(centres[1:-1, 1:-1], expected[1:-1, 1:-1], atol=0.1)
     with Image.open(tmp_path / "out" / "masks" / "1.png") as mask:
         assert (np.asarray(mask) == found.argmax(-1)).all()
+
+
+def test_masks_of_resized_photographs_are_the_same_with_and_without_probabilities(
+    run, photographs, cli, tmp_path, monkeypatch
+):
+    """Also with a network that is unsure of the dark half and sure of the bright one."""
+    pixels = keras.Input((*SIZE, 1))
+    network = keras.Model(pixels, keras.layers.Conv2D(2, 1)(pixels))
+    network.set_weights([np.array([0, 40], np.float32).reshape(1, 1, 1, 2), np.array([0, -4], np.float32)])
+    monkeypatch.setattr(request, "load_networks", lambda *words: [network])
+    masks = []
+    for out, words in (("plain", []), ("both", ["--probabilities"])):
+        assert cli("predict", str(run.path), str(photographs / "images"), "--out", out, *words).code == 0
+        masks.append([path.read_bytes() for path in sorted((tmp_path / out / "masks").iterdir())])
+    assert len(masks[0]) == 10
+    assert masks[0] == masks[1]
 
 
 def test_a_map_keeps_its_scale_and_the_command_warns_of_it(run, photographs, cli):
