@@ -22,7 +22,7 @@ from ..registry.parameters import NONE_WORD, to_text
 from ..runs.records import Record, RecordedSplit, find_runs, read_record
 from ..shown import HtmlRepr
 from .differing import ABSENT, differing_names
-from .summary import Spread
+from .summary import Spread, spread_over_folds
 
 SUBSETS: Final = ("test", "validation")
 CONFIDENCE: Final = 0.95
@@ -42,23 +42,27 @@ _REASONS: Final = 5
 class Difference:
     """The mean difference of a group's scores to those of the best group, over pairs of runs.
 
-    The runs of a pair have the same seed and fold, and are scored on the same items.
+    The runs of a pair have the same seed and fold, and are scored on the same items. Where a fold has several pairs,
+    their differences are averaged first: the mean and its interval are those of the folds.
 
     Attributes:
         pairs: The number of pairs.
         mean: The mean of the score minus the score in the best group; None without a pair.
         low: The lower end of the 95 % t-interval of the mean; None for less than two pairs.
         high: The upper end of this interval; None for less than two pairs.
+        folds: The number of folds, where the pairs of each are averaged first; or else None.
     """
 
     pairs: int
     mean: float | None = None
     low: float | None = None
     high: float | None = None
+    folds: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the difference as it is written to JSON."""
-        return {"pairs": self.pairs, "mean": self.mean, "low": self.low, "high": self.high}
+        folds = {} if self.folds is None else {"folds": self.folds}
+        return {"pairs": self.pairs, **folds, "mean": self.mean, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +102,11 @@ class RunGroup:
     def spread(self) -> Spread:
         """Return the mean and the standard deviation of the compared score."""
         return Spread.of(self.values)
+
+    @property
+    def over_folds(self) -> Spread:
+        """Return the spread from which the interval of the mean follows: of several folds, that of their means."""
+        return spread_over_folds(zip((run.fold for run in self.runs), self.values, strict=True))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -365,7 +374,8 @@ def _differing_names(names: frozenset[str] | None, common: frozenset[str] | None
 def difference(runs: Sequence[Record], best: Sequence[Record], by: str, subset: str) -> Difference:
     """Return the difference of a group's scores to those of the best group.
 
-    It is taken over the pairs of runs that have the same seed and fold and are scored on the same items.
+    It is taken over the pairs of runs that have the same seed and fold and are scored on the same items, where several
+    pairs of one fold count once, with their mean.
     """
     best_by_seed_and_fold = {(run.seed, run.fold): run for run in best}
     pairs = [(run, other) for run in runs if (other := best_by_seed_and_fold.get((run.seed, run.fold))) is not None]
@@ -374,11 +384,13 @@ def difference(runs: Sequence[Record], best: Sequence[Record], by: str, subset: 
         return Difference(0)
     paired_runs, paired_best = zip(*pairs, strict=True)
     paired_values = zip(_values(paired_runs, by, subset), _values(paired_best, by, subset), strict=True)
-    spread = Spread.of([value - best_value for value, best_value in paired_values])
+    differences = [value - best_value for value, best_value in paired_values]
+    spread = spread_over_folds(zip((run.fold for run in paired_runs), differences, strict=True))
     if spread.std is None:
         return Difference(1, spread.mean)
     half = half_width(spread)
-    return Difference(spread.n, spread.mean, spread.mean - half, spread.mean + half)
+    folds = spread.n if spread.n < len(pairs) else None
+    return Difference(len(pairs), spread.mean, spread.mean - half, spread.mean + half, folds)
 
 
 def mean_interval(spread: Spread, least: float, greatest: float) -> tuple[float, float] | None:

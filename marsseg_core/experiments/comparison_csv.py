@@ -7,7 +7,7 @@ import io
 
 from ..planning.metrics import metric_table
 from .comparison import Comparison, mean_interval
-from .summary import spreads
+from .summary import spread_over_folds, spreads
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -39,7 +39,7 @@ def groups_to_csv(comparison: Comparison) -> str:
 
     The columns are group, rank, the settings that differ, the name of the score, and over the runs that define it:
     mean, sample standard deviation, number of runs, and the ends of the 95 % t-interval of the mean, cut at what is
-    possible. What is undefined is an empty cell.
+    possible. Of a fold with several seeds, the interval counts the mean alone. What is undefined is an empty cell.
     """
     table, subset = metric_table(), comparison.subset
     text = io.StringIO()
@@ -47,11 +47,17 @@ def groups_to_csv(comparison: Comparison) -> str:
     writer.writerow(["group", "rank", *comparison.differing, "score", "mean", "std", "n", "low", "high"])
     for position, group in enumerate(comparison.groups):
         settings = [values[position] for values in comparison.differing.values()]
-        for name, spread in spreads([run.completed(subset, table).scores[subset] for run in group.runs]).items():
+        scores = [run.completed(subset, table).scores[subset] for run in group.runs]
+        for name, spread in spreads(scores).items():
             first = [group.label, group.rank, *settings, name]
             if spread is None:
                 writer.writerow([*first, None, None, 0, None, None])
                 continue
-            low, high = mean_interval(spread, *table.bounds(name)) or (None, None)
+            over_folds = spread_over_folds(
+                (run.fold, value)
+                for run, values in zip(group.runs, scores, strict=True)
+                if (value := values.get(name)) is not None
+            )
+            low, high = mean_interval(over_folds, *table.bounds(name)) or (None, None)
             writer.writerow([*first, spread.mean, spread.std, spread.n, low, high])
     return text.getvalue()

@@ -48,7 +48,7 @@ def ranking_with_settings(comparison: Comparison) -> TextTable:
     rows = []
     for position, (each, row) in enumerate(zip(comparison.groups, table.rows, strict=True)):
         settings = [values[position] for values in comparison.differing.values()]
-        cells = [interval_text(each.spread, *bounds) for _ in interval]
+        cells = [interval_text(each.over_folds, *bounds) for _ in interval]
         rows.append((*row[:2], *settings, row[2], *cells, *row[3:]))
     headers = (rank, group, *comparison.differing, score, *interval, *others)
     return TextTable(headers, tuple(rows), (score, *interval, *others))
@@ -79,6 +79,8 @@ def caption(comparison: Comparison) -> str:
     first = f"{comparison.subset.capitalize()} {comparison.by}"
     if _has_several(comparison):
         first += ": mean ± sample standard deviation over n runs. The interval is the 95 % t-interval of the mean."
+        if any(group.over_folds.n < group.spread.n for group in comparison.groups):
+            first += " Of a fold with several seeds, the scores are averaged first."
     else:
         first += " of single runs."
     if not any(group.difference for group in comparison.groups):
@@ -142,6 +144,8 @@ def _cells(difference: Difference | None, most: int, span: float) -> tuple[str, 
     pairs = f"{difference.pairs} of {most}" if 0 < difference.pairs < most else str(difference.pairs)
     if difference.mean is None:
         return "", "no run with the same seed, fold and items", pairs
+    if difference.folds is not None:
+        pairs += f" in {difference.folds} folds"
     mean = f"{difference.mean:+.4f}"
     if difference.low is None or difference.high is None:
         return mean, "needs at least two pairs", pairs

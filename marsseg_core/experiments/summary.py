@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
@@ -30,6 +31,19 @@ class Spread:
     def to_json(self) -> dict[str, Any]:
         """Return the spread as it is written to JSON."""
         return {"mean": self.mean, "std": self.std, "n": self.n}
+
+
+def spread_over_folds(values: Iterable[tuple[str, float]]) -> Spread:
+    """Return the spread from which the interval of a mean follows, for values that each have a fold.
+
+    Runs of one fold are scored on the same items, whatever their seeds, so their values are not independent. Where
+    there are several folds, each counts once, with its mean. On one fold, or without folds, it is the seeds that count.
+    """
+    by_fold: dict[str, list[float]] = defaultdict(list)
+    for fold, value in values:
+        by_fold[fold].append(value)
+    folds = [*by_fold.values()]
+    return Spread.of([*map(fmean, folds)] if len(folds) > 1 else folds[0])
 
 
 def spreads(scores: Sequence[Mapping[str, float | None]]) -> dict[str, Spread | None]:

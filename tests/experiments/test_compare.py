@@ -61,6 +61,7 @@ def seeds(write):
 
 
 GOOD, POOR = [0.60, 0.66, 0.63, 0.70], [0.55, 0.58, 0.61, 0.60]
+BY_SEED_AND_FOLD = {"wssce": [[0.60, 0.66, 0.63], [0.70, 0.71, 0.66]], "dice": [[0.55, 0.58, 0.61], [0.60, 0.67, 0.64]]}
 
 
 class TestGroups:
@@ -242,6 +243,50 @@ class TestPairedDifferences:
         comparison = marsseg.compare(tmp_path)
         expected = stats.ttest_rel(POOR[:3], GOOD[:3]).confidence_interval(0.95)
         assert comparison.groups[1].difference.low == pytest.approx(expected.low)
+
+
+class TestSeveralSeedsOnTheSameFolds:
+    """The runs of one fold are scored on the same images, whatever their seeds: they are not independent."""
+
+    @pytest.fixture
+    def folders(self, write, tmp_path):
+        """Three folds by each loss with each of two seeds."""
+        for loss, by_seed in BY_SEED_AND_FOLD.items():
+            for seed, scores in enumerate(by_seed):
+                plans = fold_plans(api.plan(arch=BASE, loss=loss, seed=seed), 3)
+                for fold, (member, plan) in enumerate(plans.items()):
+                    write(f"{loss}-{seed}/{member}", scores[fold], plan=plan, test=(fold,))
+        return tmp_path
+
+    def test_have_the_paired_interval_of_the_means_of_the_folds(self, folders, cli):
+        difference = marsseg.compare(folders).groups[1].difference
+        good, poor = (np.mean(BY_SEED_AND_FOLD[loss], axis=0) for loss in ("wssce", "dice"))
+        expected = stats.ttest_rel(poor, good).confidence_interval(0.95)
+        assert (difference.pairs, difference.folds, difference.mean) == (6, 3, pytest.approx(np.mean(poor - good)))
+        assert (difference.low, difference.high) == pytest.approx((expected.low, expected.high))
+        assert difference.to_json()["folds"] == 3
+        assert f"{expected.low:+.4f} to {expected.high:+.4f}\t6 in 3 folds" in cli("compare", str(folders)).out
+
+    def test_have_the_interval_of_the_mean_of_the_folds(self, folders, cli, tmp_path):
+        assert cli("compare", str(folders), "--markdown", "x.md", "--groups", "x.csv", "--latex", "x.tex").code == 0
+        low, high = stats.ttest_1samp(np.mean(BY_SEED_AND_FOLD["wssce"], axis=0), 0).confidence_interval(0.95)
+        assert f" | {low:.4f} to {high:.4f} | 6 |" in (tmp_path / "x.md").read_text()
+        with (tmp_path / "x.csv").open(newline="") as file:
+            rows = {(row["group"], row["score"]): row for row in csv.DictReader(file)}
+        row = rows["A", "iou_rock"]
+        assert (row["n"], float(row["low"]), float(row["high"])) == ("6", pytest.approx(low), pytest.approx(high))
+        assert "Of a fold with several seeds, the scores are averaged first." in (tmp_path / "x.tex").read_text()
+
+    def test_of_a_single_fold_are_compared_by_seed(self, write, tmp_path):
+        for loss, by_seed in BY_SEED_AND_FOLD.items():
+            for seed, scores in enumerate(by_seed):
+                plan = fold_plans(api.plan(arch=BASE, loss=loss, seed=seed), 3)["fold-1"]
+                write(f"{loss}-{seed}", scores[0], plan=plan)
+        difference = marsseg.compare(tmp_path).groups[1].difference
+        good, poor = ([scores[0] for scores in BY_SEED_AND_FOLD[loss]] for loss in ("wssce", "dice"))
+        expected = stats.ttest_rel(poor, good).confidence_interval(0.95)
+        assert (difference.pairs, difference.folds) == (2, None)
+        assert (difference.low, difference.high) == pytest.approx((expected.low, expected.high))
 
 
 class TestOtherItems:
