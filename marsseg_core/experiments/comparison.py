@@ -12,6 +12,7 @@ from textwrap import shorten
 from typing import Any, Final
 
 from ..conventions import HEADLINE
+from ..data.split_options import DRAWN, GIVEN
 from ..data.subsets import subset_called
 from ..errors import RequestError, counted, nearest
 from ..files.run_folder import RunFolder
@@ -323,7 +324,7 @@ def _ranked(
         )
     typical = next(run for group in grouped for run in group if _rank_key(run, subset) == common)
     other_data = [
-        (run.path, deviation(run, typical, subset))
+        (run.path, _why_unranked(run, typical, subset))
         for group in grouped
         for run in group
         if _rank_key(run, subset) != common
@@ -338,14 +339,26 @@ def _values(runs: Sequence[Record], by: str, subset: str) -> list[float]:
 def _rank_key(run: Record, subset: str) -> Hashable:
     """Return what is equal for two runs that can be ranked: what they are scored on.
 
-    For runs on folds, these are the options that define the folds, and not the items: each fold has others.
+    For runs on folds, these are the options that define the folds, and not the items: each fold has others. A file
+    gives the folds themselves; without one, they are drawn, whether or not the data come with a split.
     """
     if run.fold == NONE_WORD:
         return run.scored_on(subset)
-    fold_options = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
+    drawn = run.settings["split.subsets"] in (GIVEN, DRAWN)
+    options = ["folds", "seed"] if drawn else ["folds", "subsets_hash"]
     if subset == "validation":
-        fold_options.append(run.settings["split.validation"])
-    return run.fingerprint, run.classes, run.ignore_classes, ("folds", *fold_options)
+        options += ["seed", "validation"]
+    folds = tuple((key, run.settings[f"split.{key}"]) for key in options)
+    return run.fingerprint, run.classes, run.ignore_classes, folds
+
+
+def _why_unranked(run: Record, typical: Record, subset: str) -> str:
+    """Return why a run cannot be ranked with one that is scored like most, in a few words."""
+    folds = NONE_WORD not in (run.fold, typical.fold)
+    same_data = (run.fingerprint, *run.classes) == (typical.fingerprint, *typical.classes)
+    if folds and same_data and run.ignore_classes == typical.ignore_classes:
+        return "other folds of the data"  # the items of two folds always differ
+    return deviation(run, typical, subset)
 
 
 def deviation(run: Record, typical: Record, subset: str) -> str:

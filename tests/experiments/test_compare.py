@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -327,6 +328,30 @@ class TestOtherItems:
         ((path, reason),) = marsseg.compare(broken.parent).skipped
         assert path == broken
         assert "split.json: names must have a name for item 9" in reason
+
+    def test_folds_of_a_file_are_comparable_with_those_of_the_same_file_alone(self, write, tmp_path):
+        own = {"subsets": "own.csv", "subsets_hash": "1" * 64}
+        for name, loss, split in [
+            ("file", "wssce", own),
+            ("same file, other seed", "dice", {**own, "seed": 7}),
+            ("other file", "dice", {**own, "subsets_hash": "2" * 64}),
+            ("drawn", "wssce", {"subsets": "drawn"}),
+        ]:
+            for member, plan in fold_plans(api.plan(arch=BASE, loss=loss), 2).items():
+                write(f"{name}/{member}", 0.5, plan=replace(plan, split=replace(plan.split, **split)))
+        comparison = marsseg.compare(tmp_path)
+        ranked = {run.path.parent.name for group in comparison.groups if group.rank for run in group.runs}
+        assert ranked == {"file", "same file, other seed"}
+        assert {(path.parent.name, reason) for path, reason in comparison.other_data} == {
+            ("other file", "other folds of the data"),
+            ("drawn", "other folds of the data"),
+        }
+
+    def test_drawn_folds_are_the_same_whether_or_not_the_data_come_with_a_split(self, write, tmp_path):
+        for subsets, loss in (("given", "wssce"), ("drawn", "dice")):
+            for member, plan in fold_plans(api.plan(arch=BASE, loss=loss), 2).items():
+                write(f"{subsets}/{member}", 0.5, plan=replace(plan, split=replace(plan.split, subsets=subsets)))
+        assert [group.rank for group in marsseg.compare(tmp_path).groups] == [1, 2]
 
     def test_folds_and_a_single_test_subset_are_not_comparable(self, write):
         for name, plan in fold_plans(api.plan(arch=BASE), 2).items():
