@@ -34,8 +34,10 @@ def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Ite
     Missing parent folders are created. `ready` is called with the temporary path just before it is renamed. Raises
     RunError if the file cannot be written, for example because the disk is full; the temporary file is then removed.
     """
-    # The suffix stays at the end: Keras selects the file format by it.
-    temporary = path.with_name(f".{shortened(path.stem)}.{os.getpid()}{shortened(path.suffix, SUFFIX_BYTES)}")
+    # Processes on several machines, or in several containers, may have one number. The suffix stays at the end: Keras
+    # selects the file format by it.
+    unique = f"{os.getpid()}-{token_hex(4)}"
+    temporary = path.with_name(f".{shortened(path.stem)}.{unique}{shortened(path.suffix, SUFFIX_BYTES)}")
     try:
         with errors_named(path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Remove the temporary files and folders of processes that were killed while they wrote.
 
-`atomic` gives them names that begin with a dot and contain the number of the writing process.
+`atomic` gives them names that begin with a dot and contain the number of the writing process and a random number, which
+files of earlier versions do not have.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final
 
 from .locks import lock_folder
 
-_FILE: Final = re.compile(r"\.(?P<stem>.+)\.(?P<process>\d+)(?P<suffix>\.[^.]+)?")
+_FILE: Final = re.compile(r"\.(?P<stem>.+)\.(?P<process>\d+)(-[0-9a-f]{8})?(?P<suffix>\.[^.]+)?")
 _FOLDER: Final = re.compile(r"\.(?P<name>.+)-(?P<process>\d+)-[0-9a-f]{8}")
 
 # File systems allow names of 255 bytes, some of 143. A temporary name has up to 21 more than these two parts.

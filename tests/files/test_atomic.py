@@ -96,6 +96,13 @@ class TestAtomicWrite:
             pass
         assert caught.value.where == str(tmp_path / parent)
 
+    def test_of_two_processes_with_one_number_on_two_machines_do_not_share_a_file(self, tmp_path):
+        with atomic_write(tmp_path / "new.csv") as one, atomic_write(tmp_path / "new.csv") as other:
+            assert one != other
+            one.write_text("one")
+            other.write_text("other")
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["one"]
+
 
 class TestAtomicFolder:
     def test_appears_when_everything_is_written(self, tmp_path):
@@ -151,17 +158,19 @@ class TestLeftovers:
 
     @pytest.mark.skipif(sys.platform == "win32", reason="cannot tell whether a process runs")
     def test_are_removed_when_the_target_is_written_again(self, tmp_path, dead):
-        half = [tmp_path / f".out.{dead}.npz", tmp_path / f".out.npz-{dead}-0123abcd"]
-        others = [tmp_path / f".out.{os.getpid()}.npz", tmp_path / f".out.{dead}.csv", tmp_path / f".more.{dead}.npz"]
-        for path in (half[0], *others):
+        folder = tmp_path / f".out.npz-{dead}-0123abcd"
+        half = [tmp_path / f".out.{dead}-0123abcd.npz", tmp_path / f".out.{dead}.npz"]
+        others = [tmp_path / f".out.{number}.npz" for number in (os.getpid(), f"{os.getpid()}-0123abcd")]
+        others += [tmp_path / f".out.{dead}-0123abcd.csv", tmp_path / f".more.{dead}-0123abcd.npz"]
+        for path in (*half, *others):
             path.write_bytes(b"half")
-        half[1].mkdir()
-        os.utime(half[1], (0, 0))
+        folder.mkdir()
+        os.utime(folder, (0, 0))
         refuse_existing(tmp_path / "out.npz")
         assert sorted(tmp_path.iterdir()) == sorted(others)
 
     def test_of_a_claimed_folder_are_all_removed_and_nothing_else(self, tmp_path):
-        half = [tmp_path / ".plan.7.toml", tmp_path / "figures" / ".tiles.7.png", tmp_path / "a" / "b" / ".name.7"]
+        half = [tmp_path / ".plan.7.toml", tmp_path / "figures" / ".tiles.7-0123abcd.png", tmp_path / "a" / ".name.7"]
         others = [tmp_path / "plan.7.toml", tmp_path / ".hidden", tmp_path / "figures" / ".tiles.png"]
         for path in (*half, *others):
             path.parent.mkdir(parents=True, exist_ok=True)
