@@ -26,9 +26,14 @@ HASH_BITS: Final = 20
 CORRELATION: Final = 0.95
 
 
+def digest_of(item: np.ndarray) -> bytes:
+    """Return a hash of an item of an array (N, …)."""
+    return hashlib.blake2b(np.ascontiguousarray(item).data, digest_size=16).digest()
+
+
 def digests(array: np.ndarray) -> list[bytes]:
     """Return a hash of each item of an array (N, …)."""
-    return [hashlib.blake2b(item.data, digest_size=16).digest() for _, chunk in chunks(array) for item in chunk]
+    return [digest_of(item) for _, chunk in chunks(array) for item in chunk]
 
 
 def identical_groups(hashes: Sequence[bytes]) -> tuple[ItemGroup, ...]:

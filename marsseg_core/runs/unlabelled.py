@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..data.arrays import SegmentationData
-from ..data.duplicates import digests
+from ..data.duplicates import digest_of, digests
 from ..data.split import Split
 from ..errors import RequestError, counted
 from ..files.documents import read_toml
@@ -85,7 +85,8 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
             f"Images without labels of {_size(images)} are compared with those of the validation and test subsets of "
             f"{_size(data.images)} pixel by pixel, so none of them is found among the others. Leave them out yourself."
         )
-    held_out = set(digests(data.images[np.concatenate([split["validation"], split["test"]])]))
+    # One by one: memory-mapped images may be larger than memory.
+    held_out = {digest_of(data.images[item]) for subset in ("validation", "test") for item in split[subset]}
     hashes = digests(images)
     used = np.array([plan.transductive or digest not in held_out for digest in hashes])
     count = sum(digest in held_out for digest in hashes)

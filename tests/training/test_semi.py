@@ -50,6 +50,18 @@ class TestImages:
         assert not held_out & {image.tobytes() for image in unlabelled.images}
         assert "6 that are in the validation or test subset are left out" in str(unlabelled)
 
+    def test_of_validation_and_test_are_read_one_by_one(self):
+        """They may be memory-mapped, and more than memory holds."""
+
+        class Mapped(np.ndarray):
+            def __getitem__(self, key):
+                assert not isinstance(key, np.ndarray), "these items are copied into memory"
+                return super().__getitem__(key)
+
+        data = marsseg.dataset(DATA)
+        plan = marsseg.plan(**WORDS, semi="mean_teacher")
+        assert read_unlabelled(plan, replace(data, images=data.images.view(Mapped)), SPLIT).held_out == 6
+
     def test_of_the_test_subset_are_used_by_a_transductive_run_which_says_so(self):
         unlabelled = read(semi="mean_teacher:transductive=true")
         assert (len(unlabelled.images), unlabelled.to_json()["transductive"]) == (24, True)
