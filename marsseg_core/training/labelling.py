@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import keras
@@ -14,6 +14,7 @@ from ..conventions import VOID
 from ..data.arrays import SegmentationData
 from ..data.split import Split
 from ..errors import PluginError, RequestError
+from ..evaluation.confusion import check_finite
 from ..files.documents import decoding
 from ..files.regular import open_regular
 from ..files.run_folder import RunFolder
@@ -101,12 +102,12 @@ def _predict(
     runs: Sequence[str] | None,
     flips: bool,
 ) -> Iterator[np.ndarray]:
-    """Yield the mean probabilities of runs, or of `network`, for each image, (H, W, K) float32."""
+    """Yield the mean probabilities of runs, or of `network`, for each image, (H, W, K) float32, all finite."""
     batch = plan.training.batch
     if runs is None:
         if network is None:
             raise PluginError("The network is not trained yet, so it cannot label images in the first round.")
-        return Predictor([network], tta=flips, batch=batch).probabilities(unlabelled.images)
+        return _finite(Predictor([network], tta=flips, batch=batch).probabilities(unlabelled.images))
     check_runs(plan, data, split, [kinds.METHOD])
     component = plan.resolved[kinds.METHOD][0].component
     folders = [RunFolder.open(run) for run in runs]
@@ -126,4 +127,11 @@ def _predict(
             f"The run takes images with {predictor.channels} channels, these have {data.images.shape[-1]}.",
             where=str(folders[0].path),
         )
-    return predictor.probabilities(unlabelled.images)
+    return _finite(predictor.probabilities(unlabelled.images))
+
+
+def _finite(probabilities: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the probabilities of each image. Raises RunError where they are not finite: NaN must become no label."""
+    for number, each in enumerate(probabilities):
+        check_finite(each, f"image {number} without labels")
+        yield each

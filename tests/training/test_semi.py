@@ -14,7 +14,7 @@ import pytest
 import marsseg_core as marsseg
 from marsseg_core.data.split import Split
 from marsseg_core.data.splits import make_split
-from marsseg_core.errors import RequestError
+from marsseg_core.errors import RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.options import SemiOptions
 from marsseg_core.registry import kinds
@@ -374,6 +374,15 @@ def test_labels_of_a_run_are_stored_with_their_hash(whole_and_killed, tmp_path):
         folder.check_unchanged()
     with pytest.raises(RequestError, match="cannot be read"):
         stored_labels(folder)
+
+
+def test_a_network_whose_output_is_not_finite_gives_no_labels():
+    network = small_network()
+    network.get_layer("logits").bias.assign([math.nan] * 5)
+    plan = marsseg.plan(**WORDS, semi="pseudo:runs=none:rounds=2")
+    data = marsseg.dataset(DATA)
+    with pytest.raises(RunError, match="predicts nan for image 0 without labels"):
+        label_images(plan, data, SPLIT, read_unlabelled(plan, data, SPLIT), network, 2)
 
 
 @pytest.mark.parametrize("method", ["pseudo:keep=0.8", "pseudo:transductive=true"])

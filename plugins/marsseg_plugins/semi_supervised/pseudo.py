@@ -70,8 +70,13 @@ class Pseudo(UsesRuns, Method):
         soft = np.empty((*shape, spec.num_classes), np.uint8) if self.soft else None
         counted = [c for c in range(spec.num_classes) if c not in spec.ignore_classes]
         for item, predicted in enumerate(spec.predict(runs, self.flips)):
-            probabilities = predicted[..., counted] / predicted[..., counted].sum(axis=-1, keepdims=True)
-            classes[item] = np.asarray(counted, np.uint8)[probabilities.argmax(axis=-1)]
+            probabilities = predicted[..., counted]
+            total = probabilities.sum(axis=-1, keepdims=True)
+            # Where the networks are certain of ignored classes, float32 leaves 0 for the others: these have no label.
+            is_any = total > 0
+            probabilities = np.divide(probabilities, total, out=np.zeros_like(probabilities), where=is_any)
+            most_likely = np.asarray(counted, np.uint8)[probabilities.argmax(axis=-1)]
+            classes[item] = np.where(is_any[..., 0], most_likely, np.uint8(VOID))
             confidence[item] = as_fraction(probabilities.max(axis=-1), confidence.dtype)
             if soft is not None:
                 soft[item] = 0

@@ -98,13 +98,13 @@ RARE = np.arange(100) >= 90
 PREDICTED = np.stack([np.zeros(100), np.where(RARE, 1 - SURE, SURE), np.where(RARE, SURE, 1 - SURE)], axis=-1)
 
 
-def label(method, number=1):
+def label(method, number=1, predicted=PREDICTED):
     images = np.zeros((2, 10, 10, 1), np.uint8)
 
     def predict(runs, flips):
         assert runs == (method.runs if number == 1 else None)
         assert flips
-        return iter([PREDICTED.reshape(10, 10, 3).astype(np.float32)] * 2)
+        return iter([predicted.reshape(10, 10, 3).astype(np.float32)] * 2)
 
     return method.label(LabellingSpec(images, 3, (0,), predict, number))
 
@@ -127,6 +127,16 @@ def test_soft_pseudo_labels_are_probabilities():
     assert labels.shape == (2, 10, 10, 3)
     np.testing.assert_allclose(labels[0].reshape(100, 3)[-1], PREDICTED[-1] * 255, atol=0.51)
     assert (labels.sum(axis=-1) == 0).sum() == 100
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_pseudo_gives_no_label_where_only_ignored_classes_are_likely(soft):
+    """Such pixels once got the first class that is not ignored."""
+    certain = PREDICTED.copy()
+    certain[:7] = [1, 0, 0]
+    labels = label(Pseudo(runs=("run",), keep=1.0, soft=soft), predicted=certain)[0]
+    unlabelled = labels.sum(axis=-1) == 0 if soft else labels == 255
+    assert np.flatnonzero(unlabelled).tolist() == [*range(7)]
 
 
 @pytest.mark.parametrize("soft", [False, True])
