@@ -29,7 +29,8 @@ class EncoderTraining:
     as without these options. Only the steps of an epoch see it as `begin_epoch` sets it.
 
     Attributes:
-        frozen: whether the encoder's weights and statistics are unchanged in the present epoch
+        frozen: whether the encoder's weights and statistics are unchanged in the present epoch; between two epochs, in
+            the one before
     """
 
     def __init__(self, network: keras.Model, options: EncoderOptions) -> None:
@@ -78,10 +79,18 @@ class EncoderTraining:
 
         Returns whether these differ from the steps before: the encoder is not frozen any more.
         """
-        before, freeze = self.frozen, self._options.freeze
-        self.frozen = freeze if isinstance(freeze, bool) else epoch < freeze
+        before = self.frozen
+        self.frozen = self._frozen_in(epoch)
         self._set()
         return self.frozen != before
+
+    def resume(self, epoch: int) -> None:
+        """Set `frozen` as it is before an epoch (from 0) of a training that was not interrupted."""
+        self.frozen = self._frozen_in(max(epoch - 1, 0))
+
+    def _frozen_in(self, epoch: int) -> bool:
+        freeze = self._options.freeze
+        return freeze if isinstance(freeze, bool) else epoch < freeze
 
     def _set(self) -> None:
         for layer in self._normalisations:

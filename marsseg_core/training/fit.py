@@ -86,6 +86,8 @@ def fit(
         *led(devices, [recorder, *plugin_callbacks]),
     ]
     begin = progress.epoch if progress is not None else 0
+    if task.encoder is not None:
+        task.encoder.resume(begin)  # a round that begins with this epoch labels before the encoder is set for it
     try:
         # A component may have changed Keras' settings while it was built.
         with (

@@ -1,5 +1,7 @@
 """How the encoder of a network is trained: frozen, more slowly, or with fixed statistics."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.data.splits import split_data
+from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.networks.build import build_network
 from marsseg_core.networks.encoder_layers import encoder_layers, encoder_normalisations
 from marsseg_core.networks.fast import fast_network
@@ -23,6 +26,8 @@ from marsseg_core.training.callbacks import EncoderEpochs, EpochClock
 from marsseg_core.training.checkpoint import TrainingProgress, load_checkpoint, save_checkpoint
 from marsseg_core.training.encoder_training import EncoderTraining
 from marsseg_core.training.encoder_updates import update_encoder_apart
+from marsseg_core.training.labelling import stored_labels
+from marsseg_core.training.rounds import Rounds
 from marsseg_core.training.setup import set_up_training
 from marsseg_core.training.statistics import normalisations
 
@@ -166,6 +171,27 @@ class TestAFrozenBeginning:
             assert set(actual) == set(expected)
             for name in set(actual) - {"progress"}:
                 np.testing.assert_array_equal(actual[name], expected[name])
+
+
+def test_a_killed_run_makes_the_labels_of_a_round_with_the_average_of_an_encoder_that_is_trained_by_then(
+    plugin, tmp_path, monkeypatch
+):
+    """When the round begins, the encoder has not been set for its first epoch yet."""
+    make_labels = Rounds.on_epoch_begin
+
+    def then_copy(self, epoch, logs=None):
+        make_labels(self, epoch, logs)
+        if epoch == 2:
+            shutil.copytree(self._run.folder.path, tmp_path / "killed")
+
+    chosen = words(plugin, ":freeze=1") | {"unlabelled": "synthetic:count=4:height=16:width=16", "epochs": 3}
+    chosen |= {"semi": "pseudo:runs=none:rounds=3:soft=true", "learning_rate": 0.05}
+    with monkeypatch.context() as patch:
+        patch.setattr(Rounds, "on_epoch_begin", then_copy)
+        marsseg.run(out=tmp_path / "whole", **chosen, overrides=["training.averaging=swa", "training.swa_start=0"])
+    labels = stored_labels(RunFolder(tmp_path / "killed"))
+    resumed = marsseg.resume(tmp_path / "killed", trust=True)
+    np.testing.assert_array_equal(stored_labels(resumed.folder), labels)
 
 
 def test_an_encoder_that_is_never_trained_keeps_its_bits_in_averages_too(plugin, tmp_path, caplog):
