@@ -1,4 +1,4 @@
-"""Warn about labels that make training or scores useless, from the pixel counts of the classes."""
+"""Find labels that make training or scores useless, from the pixel counts of the classes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..conventions import VOID
-from ..errors import some
+from ..errors import RequestError, some
 from .arrays import SegmentationData
 from .split import Split
 
@@ -28,8 +28,9 @@ def doubts(data: SegmentationData, split: Split | None) -> list[str]:
     """Return a warning for each likely mistake in the labels; with a split, also in its training subset.
 
     The mistakes are: masks with only the values 0 and 255, more than half of the pixels void, classes whose names say
-    that they are none, classes without a pixel in all masks or in the training subset, and a training subset with a
-    single class. Ignored classes are left out.
+    that they are none, classes without a pixel in all masks or in the training subset, a training subset with a single
+    class, classes of the training subset without a pixel in the validation subset, and a test subset without a labelled
+    pixel. Ignored classes are left out.
     """
     pixels = data.label_counts.sum(axis=0, dtype=np.int64)
     void, total = int(pixels[-1]), int(pixels.sum())
@@ -58,7 +59,29 @@ def doubts(data: SegmentationData, split: Split | None) -> list[str]:
         trained = [c for c in data.labelled_classes if trained_pixels[c]]
         if len(trained) == 1:
             lines.append(f"The training subset has pixels of a single class: {_names(data, trained)}.")
+        chosen_by = data.label_counts[split["validation"]].sum(axis=0, dtype=np.int64)
+        if unseen := [c for c in trained if not chosen_by[c]]:
+            lines.append(
+                f"The validation subset has no pixel of {_names(data, unseen)}: how well this is learnt does not count "
+                "when the best network is chosen."
+            )
+        if not _is_labelled(data, split["test"]):
+            lines.append("The test subset has no labelled pixel: it gives no scores.")
     return lines
+
+
+def check_validation(data: SegmentationData, split: Split) -> None:
+    """Raise RequestError where the validation subset has no labelled pixel: no score could choose the best network."""
+    if not _is_labelled(data, split["validation"]):
+        raise RequestError(
+            "No pixel of the validation subset has a class that is not ignored, so it cannot choose the best network.",
+            where=data.source,
+            hint="Choose another split: `marsseg data inspect` shows its subsets, `marsseg run --help` its options.",
+        )
+
+
+def _is_labelled(data: SegmentationData, items: np.ndarray) -> bool:
+    return bool(data.label_counts[items][:, list(data.labelled_classes)].any())
 
 
 def _names(data: SegmentationData, classes: Sequence[int]) -> str:

@@ -305,15 +305,16 @@ class Scoring(keras.callbacks.Callback):
                 losses, self.confusion = self._score(self._validation)
         except RunError as error:
             raise RunError(f"The network is unusable after epoch {epoch + 1}: {error.what}", hint=hint) from error
-        if not math.isfinite(losses["loss"]):
-            raise RunError(f"The validation loss became {losses['loss']} after epoch {epoch + 1}.", hint=hint)
-        logs.update({f"val_{name}": value for name, value in losses.items()})
+        loss = losses["loss"]
+        if loss is not None and not math.isfinite(loss):
+            raise RunError(f"The validation loss became {loss} after epoch {epoch + 1}.", hint=hint)
+        logs.update({f"val_{name}": math.nan if value is None else value for name, value in losses.items()})
         logs.update(self._scores(self.confusion, prefix=PREFIX))
         logs["learning_rate"] = self._rate
         logs["seconds"] = round(time.monotonic() - self._started, 3)
 
-    def _score(self, items: np.ndarray) -> tuple[dict[str, float], Confusion]:
-        """Return the mean of each loss over all labelled images, and the confusion matrix.
+    def _score(self, items: np.ndarray) -> tuple[dict[str, float | None], Confusion]:
+        """Return the mean of each loss over all labelled images, None where there are none, and the confusion matrix.
 
         The loss of each batch is weighted by its number of images that have a label.
         """
@@ -334,7 +335,7 @@ class Scoring(keras.callbacks.Callback):
             images += labelled
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * labelled
-        return {name: total / max(images, 1) for name, total in sums.items()}, confusion
+        return {name: total / images if images else None for name, total in sums.items()}, confusion
 
     def _scores(self, confusion: Confusion, prefix: str) -> dict[str, float]:
         """Return the columns of the history: first the metrics, then their values for each class."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from ..data.arrays import SegmentationData
-from ..data.doubts import doubts
+from ..data.doubts import check_validation, doubts
 from ..data.leaks import leak_warnings
 from ..data.split import Split
 from ..data.splits import make_split
@@ -235,6 +235,7 @@ def resume(
 def _new_split(plan: Plan, data: SegmentationData) -> Split:
     """Split the data of a plan, and warn of what is doubtful about the plan, the data and the split."""
     split = make_split(data, plan.split)
+    check_validation(data, split)
     for line in (*plan.remarks, *split.remarks, *doubts(data, split), *leak_warnings(data, split)):
         _logger.warning(line)
     for line in split.notes:
@@ -277,6 +278,10 @@ def _train_and_score(
     if average is not None and average.empty and run.best_epoch is not None:
         _logger.warning(
             "The training ended before weight averaging began: the stored network has the weights of a single epoch."
+        )
+    if run.best_epoch is not None and run.history[run.best_epoch - 1][run.best_by] is None:
+        _logger.warning(
+            f"{run.best_by} is undefined, so it chose no network: the stored one is that of epoch {run.best_epoch}."
         )
     write_end(run, status, setup.task, score_test=score_test)
     hooks("marsseg_run_finished", run=run)

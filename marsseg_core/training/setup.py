@@ -16,6 +16,7 @@ from ..data.arrays import SegmentationData
 from ..data.split import Split
 from ..errors import PluginError, RequestError
 from ..files.waiting import waiting
+from ..messages import get_logger
 from ..networks.build import build_network
 from ..networks.keras_backend.devices import ask_for_determinism, choose_compiler
 from ..networks.keras_backend.optimizers import train_on_one_device, update_in_one_pass
@@ -38,6 +39,8 @@ from .optimizers import build_optimizer
 from .semi import build_semi, build_views
 from .statistics import calibration_batches
 from .task import SegmentationTask
+
+_logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -136,22 +139,24 @@ def set_up_training(
     if task.encoder is not None:
         task.encoder.update_apart(optimizer, len(batches))
     setup = TrainingSetup(task, objective, batches, stateful, transfer)
-    for column in (best_by, *setup.watched):
-        _check_column(column, plan, data)
+    for column in dict.fromkeys((best_by, *setup.watched)):
+        _check_column(column, plan, data, split)
     return setup
 
 
-def _check_column(column: str, plan: Plan, data: SegmentationData) -> None:
+def _check_column(column: str, plan: Plan, data: SegmentationData, split: Split) -> None:
     """Raise RequestError where `column` is the score of a metric and the history will not have it.
 
-    Names of losses are not checked here.
+    Logs a warning where it is the score of a class that the validation subset does not have. Names of losses are not
+    checked here.
     """
     table, score = plan.metrics, column.removeprefix(PREFIX)
     metric = table.of(score)
     if metric is None:
         return
     name, class_prefix = metric.entry.name, metric.component.per_class
-    available = [name, *(f"{class_prefix}_{data.class_names[c]}" for c in data.labelled_classes if class_prefix)]
+    class_of = {f"{class_prefix}_{data.class_names[c]}": c for c in data.labelled_classes if class_prefix}
+    available = [name, *class_of]
     if score not in available or (score == column and not plan.training.score_training):
         raise RequestError(
             f"The history has no column '{column}' to monitor.",
@@ -160,3 +165,5 @@ def _check_column(column: str, plan: Plan, data: SegmentationData) -> None:
             if score not in available
             else f"Set training.score_training=true to score the training subset, or monitor {PREFIX}{score}.",
         )
+    if score in class_of and score != column and not data.label_counts[split["validation"], class_of[score]].any():
+        _logger.warning(f"{column} says nothing: the validation subset has no pixel of this class.")

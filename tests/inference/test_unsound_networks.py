@@ -1,5 +1,6 @@
 """A network whose output is not finite is neither scored nor used: the error names the item and the next step."""
 
+import math
 from dataclasses import replace
 
 import keras
@@ -154,3 +155,4 @@ def test_images_without_a_label_do_not_make_val_loss_small():
     assert val_loss([0, 1], 2) > 0
     for batch in (1, 2, 4):
         assert val_loss([0, 1, 2, 3], batch) == pytest.approx(val_loss([0, 1], 2), rel=1e-5)
+    assert math.isnan(val_loss([2, 3], 2))

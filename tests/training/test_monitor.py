@@ -136,6 +136,20 @@ def test_a_class_that_the_data_does_not_score_is_refused_before_anything_is_writ
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("without_observers")
+def test_a_class_that_the_validation_subset_lacks_chooses_no_network(tmp_path, caplog):
+    masks = np.ones((12, 16, 16), np.uint8)
+    masks[:6, 4:] = 2
+    split = {"train": [*range(8)], "validation": [8, 9], "test": [10, 11]}
+    data = marsseg.SegmentationData(np.zeros((12, 16, 16, 1), np.uint8), masks, ("sky", "soil", "rock"), split=split)
+    run = small_run(tmp_path / "run", epochs=1, data=data, monitor="val_recall_rock")
+    assert [line for line in caplog.messages if "val_recall_rock" in line] == [
+        "val_recall_rock says nothing: the validation subset has no pixel of this class.",
+        "val_recall_rock is undefined, so it chose no network: the stored one is that of epoch 1.",
+    ]
+    assert run.history[0]["val_recall_rock"] is None
+
+
 def test_a_score_of_the_training_subset_can_be_monitored_only_if_it_is_scored(tmp_path):
     words = {"epochs": 1, "schedule": "plateau:monitor=dice"}
     with pytest.raises(RequestError, match="score_training"):

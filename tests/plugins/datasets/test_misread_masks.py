@@ -17,7 +17,7 @@ from PIL import Image
 
 import marsseg_core as marsseg
 from marsseg_core.api import plan
-from marsseg_core.data.doubts import doubts
+from marsseg_core.data.doubts import check_validation, doubts
 from marsseg_core.data.images import read_image, read_mask
 from marsseg_core.data.splits import Split
 from marsseg_core.errors import RequestError
@@ -178,7 +178,20 @@ class TestDoubts:
         assert doubts(data, Split((0,), (1,), (2,))) == [
             "No mask has a pixel of water (3): do the classes match the masks?",
             "The training subset has no pixel of rock (2): this cannot be learnt.",
+            "The validation subset has no pixel of soil (1): how well this is learnt does not count when the best "
+            "network is chosen.",
         ]
+
+    def test_a_test_subset_without_labels(self, folder):
+        data = load(folder([[1, 1]], [[1, 2]], [[1, 255]], [[0, 255]], classes="background\nsoil\nrock\n"))
+        line = "The test subset has no labelled pixel: it gives no scores."
+        assert doubts(data, Split((1,), (0, 2), (3,)))[-1] == line
+        assert line not in doubts(data, Split((1,), (0, 3), (2,)))
+
+    def test_a_validation_subset_without_labels_is_refused(self, folder):
+        data = load(folder([[1, 1]], [[1, 2]], [[0, 255]], classes="background\nsoil\nrock\n"))
+        check_validation(data, Split((1,), (0,), (2,)))
+        assert "No pixel of the validation subset" in refusal(check_validation, data, Split((0,), (2,), (1,))).what
 
     def test_one_class_alone(self, folder):
         data = load(folder([[0, 0]], [[0, 1]], [[1, 1]]))
