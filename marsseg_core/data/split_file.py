@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,17 +60,8 @@ def read_split_file(source: SplitSource, data: SegmentationData) -> Split | Fold
 
 def _of_table(source: SplitSource, table: SplitTable, data: SegmentationData) -> Split | Folds:
     items = SplitItems(data, table.rows.keys(), source)
-    chosen: dict[int, Any] = {}
-    for name, (line, value) in table.rows.items():
-        for item in items.found.get(name, ()):
-            if chosen.setdefault(item, value) != value:
-                place = source.place(line, value)
-                raise RequestError(
-                    f"{place[0].upper()}{place[1:]} puts {data.name(item)} into {value}; it is in {chosen[item]} "
-                    "already.",
-                    where=source.text,
-                )
-    items.check_used(len(chosen))
+    rows = ((name, value, source.place(line, value)) for name, (line, value) in table.rows.items())
+    chosen = _chosen(items, rows, data, source)
     number_of_item = np.full(len(data), -1)
     if not table.gives_folds:
         number_of_item[list(chosen)] = [SUBSETS.index(subset) for subset in chosen.values()]
@@ -80,6 +72,26 @@ def _of_table(source: SplitSource, table: SplitTable, data: SegmentationData) ->
     position = {fold: number for number, fold in enumerate(folds)}
     number_of_item[list(chosen)] = [position[fold] for fold in chosen.values()]
     return Folds(number_of_item + 1, len(folds), items.remarks(), items.notes(len(chosen)))
+
+
+def _chosen(
+    items: SplitItems, rows: Iterable[tuple[str, Any, str]], data: SegmentationData, source: SplitSource
+) -> dict[int, Any]:
+    """Return the subset or fold of each item, by rows of a key, its subset or fold, and what messages call the row.
+
+    Raises RequestError where two rows give one item different ones, or no row has an item of the data.
+    """
+    chosen: dict[int, Any] = {}
+    for name, value, place in rows:
+        for item in items.found.get(name, ()):
+            if chosen.setdefault(item, value) != value:
+                raise RequestError(
+                    f"{place[0].upper()}{place[1:]} puts {data.name(item)} into {value}; it is in {chosen[item]} "
+                    "already.",
+                    where=source.text,
+                )
+    items.check_used(len(chosen))
+    return chosen
 
 
 def _of_run(source: SplitSource, data: SegmentationData) -> Split:
@@ -95,11 +107,10 @@ def _of_run(source: SplitSource, data: SegmentationData) -> Split:
             where=str(source.file),
             hint="Give the items by a table with the columns item and subset.",
         )
-    rows = {names[item]: subset for subset in SUBSETS for item in split[subset].tolist() if item < len(names)}
-    items = SplitItems(data, rows, source)
+    subsets = {names[item]: subset for subset in SUBSETS for item in split[subset].tolist() if item < len(names)}
+    items = SplitItems(data, subsets, source)
+    rows = ((name, subset, f"the recorded item {name}") for name, subset in subsets.items())
+    chosen = _chosen(items, rows, data, source)
     number_of_item = np.full(len(data), -1)
-    for name, found in items.found.items():
-        number_of_item[found] = SUBSETS.index(rows[name])
-    used = int((number_of_item >= 0).sum())
-    items.check_used(used)
-    return Split.from_numbers(number_of_item, "file", items.remarks(), items.notes(used))
+    number_of_item[list(chosen)] = [SUBSETS.index(subset) for subset in chosen.values()]
+    return Split.from_numbers(number_of_item, "file", items.remarks(), items.notes(len(chosen)))

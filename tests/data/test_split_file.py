@@ -285,6 +285,12 @@ class TestRunsOfOthers:
         text = self.recorded(data(), fingerprint="other")
         assert split_of(text, other, name="split.json") == Split((4, 5, 6, 7, 8, 9), (2, 3), (0, 1), "file")
 
+    def test_of_other_data_with_two_names_for_one_item_are_refused(self, split_of):
+        """The last one once counted, so that a training image could be scored as a new one."""
+        recorded = data(names=["a.png", *NAMES[1:9], "site0/a.png"])
+        with pytest.raises(RequestError, match=r"The recorded item site0/a\.png puts site0/a\.png into test; it is"):
+            split_of(self.recorded(recorded, fingerprint="other"), name="split.json")
+
     def test_of_other_data_without_names_are_refused(self, split_of):
         with pytest.raises(RequestError, match=r"This is the split of other data \(craters\)"):
             split_of(self.recorded(data(names=None), fingerprint="x"), name="split.json")
