@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..components.finished_runs import UsesRuns
 from ..data.arrays import SegmentationData
+from ..data.names import image_of
 from ..data.scaling import SIXTEEN_BITS
 from ..data.split import Split
 from ..errors import RequestError
@@ -29,10 +30,12 @@ class _Known:
     Attributes:
         labelled: those with their labels
         unlabelled: those without their labels, at most, as the other run is transductive
+        by_name: whether only names were compared, as the runs do not have the same data
     """
 
     labelled: int
     unlabelled: int
+    by_name: bool
 
 
 def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[Kind]) -> None:
@@ -41,7 +44,7 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
     Raises RequestError where the classes or the scaling are not those of the data, a run folder no longer exists, or a
     run was trained on images of the validation or test subset: their labels would reach this run through its network.
     If a run has used them without their labels, this run must be transductive, too, since its scores then say so.
-    Logs a warning where it is unknown which images a run was trained on.
+    Logs a warning where a run was trained on other data, of which only names can be compared, or nothing.
     """
     for kind in of:
         for component in (resolved.component for resolved in plan.resolved[kind]):
@@ -49,12 +52,8 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
                 run, where = RunFolder.open(path), f"{component.run_parameter}={path}"
                 _check_classes(run, data, where)
                 known = _known_images(run, data, split)
-                if known is None:
-                    source = run.read_split()["source"]
-                    _logger.warning(
-                        f"The run that this one uses was trained on other data ({source}): if these have images of the "
-                        f"test subset, the scores are too high. {path}"
-                    )
+                if known is None or known.by_name:
+                    _warn_of_other_data("The run that this one uses", run, known, plan)
                 elif known.labelled:
                     raise RequestError(
                         "The run that this one uses was trained on images of this run's validation or test subset.",
@@ -72,13 +71,16 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
 
 
 def warn_of_known_images(plan: Plan, data: SegmentationData, split: Split) -> None:
-    """Log a warning if this run begins with weights of a run that was trained on its validation or test images."""
+    """Log a warning if this run begins with weights of a run that was, or may have been, trained on held-out images.
+
+    These are the images of this run's validation and test subsets.
+    """
     for path in _initial_runs(plan):
         run = RunFolder.open(path)
         known = _known_images(run, data, split)
-        if known is None:
-            continue
-        if known.labelled:
+        if known is None or known.by_name:
+            _warn_of_other_data("The run whose weights this one begins with", run, known, plan)
+        elif known.labelled:
             _logger.warning(
                 f"The run whose weights this one begins with was trained on {known.labelled:,} images of this run's "
                 f"validation and test subsets: the scores are too high. Use its split: --split {run.split}"
@@ -100,16 +102,58 @@ def _initial_runs(plan: Plan) -> Iterator[Path]:
         yield Path(plan.training.init)
 
 
+def _warn_of_other_data(what: str, run: RunFolder, known: _Known | None, plan: Plan) -> None:
+    """Log a warning if a run of other data may have learned from the held-out images; `what` is what it is called."""
+    if known is None:
+        _logger.warning(
+            f"{what} was trained on other data ({run.read_split()['source']}): if these have images of the test "
+            f"subset, the scores are too high. {run.title}"
+        )
+    elif known.labelled:
+        _logger.warning(
+            f"{what} was trained on images with the names of {known.labelled:,} of this run's validation and test "
+            f"subsets: if they are the same, the scores are too high. Use its split: --split {run.split}"
+        )
+    elif known.unlabelled and not plan.transductive:
+        _logger.warning(
+            f"{what} is transductive: without labels, it learned from images that may have the names of images of this "
+            "run's validation and test subsets. If they are the same, the scores do not hold for new images. "
+            f"{run.title}"
+        )
+
+
 def _known_images(run: RunFolder, data: SegmentationData, split: Split) -> _Known | None:
-    """Return what a run has learned from the validation and test subsets; None if it had other data."""
+    """Return what a run has learned from the validation and test subsets; None if nothing can be compared.
+
+    Items are compared by their numbers if the run had the same data, or else by their names.
+    """
     recorded = run.read_split()
-    if recorded["fingerprint"] != data.fingerprint():
+    held_out = [*split.validation, *split.test]
+    by_name = recorded["fingerprint"] != data.fingerprint()
+    names = recorded.get("names")
+    if by_name and (names is None or data.names is None):
         return None
-    held_out = {*split.validation, *split.test}
-    theirs = {*recorded["validation"], *recorded["test"]}
+
+    def shared(items: Collection[int]) -> int:
+        if names is None or not by_name:
+            return len({*held_out} & {*items})
+        return _count_named([data.name(item) for item in held_out], names, items)
+
     # Of those that a transductive run held out itself, only the number is recorded.
     used = recorded["unlabelled"]["held_out"] if is_transductive(recorded) else 0
-    return _Known(len(held_out.intersection(recorded["train"])), min(used, len(theirs & held_out)))
+    theirs = [*recorded["validation"], *recorded["test"]]
+    return _Known(shared(recorded["train"]), min(used, shared(theirs)), by_name)
+
+
+def _count_named(own: Collection[str], names: Collection[str], items: Collection[int]) -> int:
+    """Count the names in `own` that are among those of some items of other data, of which `names` has all.
+
+    A name that the other data do not have at all is compared by its image: they may be cut into other tiles.
+    """
+    chosen = {*items}
+    known = {name for item, name in enumerate(names) if item in chosen}
+    images, every = {image_of(name) for name in known}, {*names}
+    return sum(name in known or (name not in every and image_of(name) in images) for name in own)
 
 
 def _check_classes(run: RunFolder, data: SegmentationData, where: str) -> None:

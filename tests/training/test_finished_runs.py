@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from helpers.paths import FROZEN
@@ -105,6 +106,50 @@ class TestATransductiveRun:
         warn_of_known_images(marsseg.plan(arch="unet", init=used(4)), data, own)
         assert "begins with is transductive" in caplog.text
         assert "The scores do not hold for new images" in caplog.text
+
+
+class TestARunOfOtherData:
+    """Of the same images with other masks, of another size or in other tiles, for example."""
+
+    NAMES = tuple(f"site{n % 2}/{n}.png" for n in range(20))
+
+    @pytest.fixture
+    def begins(self, data, own, tmp_path, caplog):
+        """Give a function that returns what is told where a network begins with the run's, by the names of both."""
+
+        def told(names, theirs, split=own, **facts):
+            run = shutil.copytree(RUN, tmp_path / "run")
+            changes = {"fingerprint": "0" * 32, "names": theirs and [*theirs]} | facts
+            (run / "split.json").write_text(json.dumps(json.loads((run / "split.json").read_text()) | changes))
+            warn_of_known_images(marsseg.plan(arch="unet", init=run), replace(data, names=names and [*names]), split)
+            return caplog.text
+
+        return told
+
+    def test_that_has_the_names_of_held_out_images_may_know_them(self, begins, swapped):
+        told = begins(self.NAMES, self.NAMES, swapped)
+        assert f"with the names of {len(swapped.test)} of this run's validation" in told
+
+    def test_that_has_their_tiles_may_know_them(self, begins, swapped):
+        tiles = [f"{name}@r0c0" for name in self.NAMES]
+        told = begins(self.NAMES, tiles, swapped)
+        assert f"with the names of {len(swapped.test)} of this run's validation" in told
+
+    def test_that_has_its_split_by_name_is_accepted(self, begins):
+        assert not begins(self.NAMES, self.NAMES)
+
+    def test_that_keeps_other_tiles_of_an_image_apart_as_this_one_does_is_accepted(self, begins, own):
+        image_of_each = dict(zip((*own.train, *own.validation, *own.test), [*range(10)] * 2, strict=True))
+        tiles = [f"{image_of_each[n]}.png@r0c{n}" for n in range(20)]
+        assert not begins(tiles, tiles)
+
+    @pytest.mark.parametrize(("names", "theirs"), [(None, NAMES), (NAMES, None)])
+    def test_without_names_may_know_them(self, begins, names, theirs):
+        assert "begins with was trained on other data" in begins(names, theirs)
+
+    def test_that_is_transductive_may_know_them_without_their_labels(self, begins):
+        facts = {"source": "more", "images": 9, "held_out": 4, "transductive": True, "fingerprint": ""}
+        assert "begins with is transductive" in begins(self.NAMES, self.NAMES, unlabelled=facts)
 
 
 @pytest.mark.parametrize(
