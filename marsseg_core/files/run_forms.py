@@ -153,5 +153,5 @@ PROGRESS: Final = Table(
         "best_score": _or_null(_NUMBER),
         "callbacks": Table(others=Table(others=OneOf(_NUMBER, Truth(), Text(("inf", "-inf", "nan"))))),
     },
-    optional={"best_by": Text()},
+    optional={"best_by": Text(), "network_hash": _or_null(Text())},
 )

@@ -48,6 +48,7 @@ class TrainingProgress:
         callbacks: the states of the callbacks, see `callback_states`
         best_by: the column of `history` that decides which network is the best. Checkpoints of version 0.1.0 lack it;
             there it was always the headline metric.
+        network_hash: the hash of the file of the best network, or None. Older checkpoints lack it.
     """
 
     epoch: int
@@ -56,6 +57,7 @@ class TrainingProgress:
     best_score: float | None
     callbacks: dict[str, dict[str, Any]]
     best_by: str = f"val_{HEADLINE}"
+    network_hash: str | None = None
 
     @property
     def stopped(self) -> bool:
