@@ -121,7 +121,7 @@ def test_a_network_that_blew_up_ends_the_training_with_the_likely_cause(tmp_path
 
     score = Scoring.on_epoch_end
     monkeypatch.setattr(Scoring, "on_epoch_end", blow_up)
-    words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=12:height=16:width=32"}
+    words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32"}
     refused = pytest.raises(
         RunError, match=r"unusable after epoch 1: .*nan for item \d+.*a smaller learning rate than 0"
     )
