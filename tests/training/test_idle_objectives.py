@@ -10,14 +10,14 @@ from marsseg_core.errors import RequestError, RunError
 pytestmark = pytest.mark.usefixtures("without_observers")
 
 SMALL = {"arch": "unet:width=0.125:depth=1:convolutions=1", "batch": 4, "epochs": 2}
-TINY = "synthetic:count=12:height=16:width=32"
+TINY = "synthetic:count=24:height=16:width=32"
 
 
 @pytest.fixture
 def one_class(tmp_path):
     """An .npz file of images that each show one class and unlabelled pixels."""
     random = np.random.default_rng(0)
-    masks = np.where(random.random((12, 16, 32)) < 0.3, 0, np.arange(12)[:, None, None] % 4 + 1)
+    masks = np.where(random.random((60, 16, 32)) < 0.3, 0, np.arange(60)[:, None, None] % 4 + 1)
     path = tmp_path / "one_class.npz"
     images = random.integers(0, 255, masks.shape)
     np.savez(path, training_set=np.stack([images, masks], axis=1).astype(np.float64))
