@@ -22,6 +22,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,6 @@ from board.train import OVERRIDES, SETTINGS, Task
 import marsseg_core as marsseg
 from marsseg_core.errors import MarssegError
 from marsseg_core.files.atomic import write_bytes
-from marsseg_core.planning.options import SemiOptions
 from marsseg_core.registry.kinds import METHOD
 
 HERE: Final = Path(__file__).parent
@@ -132,12 +132,11 @@ def _rounds_of(row: Row) -> int:
         plan = marsseg.plan(row.plan, **words, overrides=OVERRIDES)
     except MarssegError as error:
         raise RowError(" ".join(str(error).split())) from error
-    methods = plan.resolved[METHOD]
-    if any(isinstance(method.options, SemiOptions) and method.options.transductive for method in methods):
+    if plan.transductive:
         raise RowError("a transductive run learns from the images of the test subset: no row may do this")
-    if any(getattr(method.component, "recorded_runs", ()) for method in methods):
-        raise RowError("labels of finished runs hide the time of their training: no row may use them")
-    return max((method.component.labelling_rounds for method in methods), default=1)
+    if any(getattr(each.component, "recorded_runs", ()) for each in chain(*plan.resolved.values())):
+        raise RowError("finished runs hide the time of their training: no row may use them")
+    return max((each.component.labelling_rounds for each in plan.resolved[METHOD]), default=1)
 
 
 def _process(task: Task, row: Row) -> None:

@@ -236,7 +236,7 @@ class TestARun:
         ("method", "message"),
         [
             ('name = "fixmatch"\ntransductive = true', "a transductive run learns from the images of the test subset"),
-            (f'name = "pseudo"\nruns = ["{FINISHED}"]', "labels of finished runs hide the time of their training"),
+            (f'name = "pseudo"\nruns = ["{FINISHED}"]', "finished runs hide the time of their training"),
         ],
     )
     def test_refuses_rows_whose_scores_could_not_be_compared(self, trained, run, tmp_path, method, message):

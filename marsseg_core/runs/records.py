@@ -177,7 +177,9 @@ def read_record(run: RunFolder | Path, splits: dict[str, RecordedSplit] | None =
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
     data = split.fingerprint, split.classes, split.ignore_classes, split.items, split.names, split.source
-    return Record(path, settings, seed, fold, metrics["status"], scores, matrices, *data, split.transductive)
+    return Record(
+        path, settings, seed, fold, metrics["status"], scores, matrices, *data, transductive=split.transductive
+    )
 
 
 def _read_split(folder: RunFolder, splits: dict[str, RecordedSplit]) -> RecordedSplit:

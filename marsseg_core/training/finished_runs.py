@@ -52,22 +52,27 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
                 run, where = RunFolder.open(path), f"{component.run_parameter}={path}"
                 _check_classes(run, data, where)
                 known = _known_images(run, data, split)
-                if known is None or known.by_name:
-                    _warn_of_other_data("The run that this one uses", run, known, plan)
-                elif known.labelled:
-                    raise RequestError(
-                        "The run that this one uses was trained on images of this run's validation or test subset.",
-                        where=where,
-                        hint=f"Use its split: --split {run.split}",
-                    )
-                elif known.unlabelled and not plan.transductive:
-                    raise RequestError(
-                        "The run that this one uses is transductive: it learned from images of this run's validation "
-                        "or test subset, without their labels.",
-                        where=where,
-                        hint="Use a run that is not transductive. Or make this one transductive by transductive=true "
-                        "of its --semi: its scores then say so.",
-                    )
+                if known is not None and not known.by_name:
+                    _refuse_leak(run, known, plan, where)
+                else:
+                    _warn_of_leak("The run that this one uses", run, known, plan)
+
+
+def _refuse_leak(run: RunFolder, known: _Known, plan: Plan, where: str) -> None:
+    if known.labelled:
+        raise RequestError(
+            "The run that this one uses was trained on images of this run's validation or test subset.",
+            where=where,
+            hint=f"Use its split: --split {run.split}",
+        )
+    if known.unlabelled and not plan.transductive:
+        raise RequestError(
+            "The run that this one uses is transductive: it learned from images of this run's validation or test "
+            "subset, without their labels.",
+            where=where,
+            hint="Use a run that is not transductive. Or make this one transductive by transductive=true of its "
+            "--semi: its scores then say so.",
+        )
 
 
 def warn_of_known_images(plan: Plan, data: SegmentationData, split: Split) -> None:
@@ -77,20 +82,7 @@ def warn_of_known_images(plan: Plan, data: SegmentationData, split: Split) -> No
     """
     for path in _initial_runs(plan):
         run = RunFolder.open(path)
-        known = _known_images(run, data, split)
-        if known is None or known.by_name:
-            _warn_of_other_data("The run whose weights this one begins with", run, known, plan)
-        elif known.labelled:
-            _logger.warning(
-                f"The run whose weights this one begins with was trained on {known.labelled:,} images of this run's "
-                f"validation and test subsets: the scores are too high. Use its split: --split {run.split}"
-            )
-        elif known.unlabelled and not plan.transductive:
-            _logger.warning(
-                "The run whose weights this one begins with is transductive: it learned from images of this run's "
-                "validation and test subsets, without their labels. The scores do not hold for new images. Use a run "
-                f"that is not transductive. {path}"
-            )
+        _warn_of_leak("The run whose weights this one begins with", run, _known_images(run, data, split), plan)
 
 
 def _initial_runs(plan: Plan) -> Iterator[Path]:
@@ -102,23 +94,28 @@ def _initial_runs(plan: Plan) -> Iterator[Path]:
         yield Path(plan.training.init)
 
 
-def _warn_of_other_data(what: str, run: RunFolder, known: _Known | None, plan: Plan) -> None:
-    """Log a warning if a run of other data may have learned from the held-out images; `what` is what it is called."""
+def _warn_of_leak(what: str, run: RunFolder, known: _Known | None, plan: Plan) -> None:
+    """Log a warning if a run has, or may have, learned from the held-out images; `what` is what it is called."""
     if known is None:
         _logger.warning(
             f"{what} was trained on other data ({run.read_split()['source']}): if these have images of the test "
             f"subset, the scores are too high. {run.title}"
         )
     elif known.labelled:
+        images, scores = f"{known.labelled:,} images", "the scores"
+        if known.by_name:
+            images, scores = f"images with the names of {known.labelled:,}", "if they are the same, the scores"
         _logger.warning(
-            f"{what} was trained on images with the names of {known.labelled:,} of this run's validation and test "
-            f"subsets: if they are the same, the scores are too high. Use its split: --split {run.split}"
+            f"{what} was trained on {images} of this run's validation and test subsets: {scores} are too high. Use its "
+            f"split: --split {run.split}"
         )
     elif known.unlabelled and not plan.transductive:
+        images, scores = "images", "The scores"
+        if known.by_name:
+            images, scores = "images that may have the names of images", "If they are the same, the scores"
         _logger.warning(
-            f"{what} is transductive: without labels, it learned from images that may have the names of images of this "
-            "run's validation and test subsets. If they are the same, the scores do not hold for new images. "
-            f"{run.title}"
+            f"{what} is transductive: without their labels, it learned from {images} of this run's validation and test "
+            f"subsets. {scores} do not hold for new images. Use a run that is not transductive. {run.title}"
         )
 
 
