@@ -26,6 +26,9 @@ _SUBSET: Final = "test"
 # A table with more columns shows less: the page tells the other settings of the runs that are chosen there.
 _MOST_COLUMNS: Final = 16
 
+# The page rounds scores itself. Of values that are rounded twice, the last digit may differ from that in other tables.
+_DIGITS: Final = 9
+
 
 @dataclass(frozen=True)
 class Board:
@@ -131,7 +134,7 @@ def _run(
         "scored_on": letter,
         "settings": {name: text for name, text in _settings(record).items() if name not in common},
         "scores": {
-            subset: {name: rounded(value) for name, value in scores.items() if shows(name) or "iou_" in name}
+            subset: {name: rounded(value, _DIGITS) for name, value in scores.items() if shows(name) or "iou_" in name}
             for subset, scores in record.scores.items()
         },
         "epochs": len(history),

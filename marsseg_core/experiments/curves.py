@@ -18,6 +18,6 @@ def curves_of(history: History) -> dict[str, list[float | None]]:
     return {name: [rounded(row.get(name)) for row in history] for name in columns}
 
 
-def rounded(value: float | None) -> float | None:
+def rounded(value: float | None, digits: int = _DIGITS) -> float | None:
     """Return a value with few digits, for a small page; None for NaN and infinity, which are no JSON."""
-    return None if value is None or not abs(value) < float("inf") else float(f"{value:.{_DIGITS}g}")
+    return None if value is None or not abs(value) < float("inf") else float(f"{value:.{digits}g}")

@@ -42,7 +42,7 @@ def test_the_board_has_all_runs_with_scores_curves_and_addresses(runs):
     record, run = read_record(runs / "first run"), board.runs[0]
     assert run["status"] == "finished"
     for subset in ("validation", "test"):
-        assert run["scores"][subset]["miou"] == pytest.approx(record.scores[subset]["miou"], rel=1e-4)
+        assert run["scores"][subset]["miou"] == pytest.approx(record.scores[subset]["miou"], rel=1e-8)
     lines = (runs / "first run" / "history.csv").read_text().splitlines()
     assert len(run["curves"]["val_miou"]) == run["epochs"] == len(lines) - 1
     for address in filter(None, (run["report"], run["tiles"])):
