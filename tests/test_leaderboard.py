@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import tomllib
+from dataclasses import replace
 from importlib import resources
 from types import SimpleNamespace
 
@@ -93,6 +94,11 @@ class TestTheBudget:
         assert board.budget.fewer_epochs(100, 20, 200.0) == 10
         assert board.budget.fewer_epochs(100, 20, 103.5) == 19
         assert board.budget.fewer_epochs(100, 1, 200.0) is None
+
+    def test_counts_the_lesser_time_of_each_epoch_of_two_trainings(self, board):
+        assert board.budget.least_seconds([30.0, 40.0, 60.0], [20.0, 50.0, 60.0]) == [20.0, 30.0, 40.0]
+        assert board.budget.least_seconds([30.0, 40.0], [1.0]) == [30.0, 40.0]  # the second one was interrupted
+        assert board.budget.least_seconds([], []) == []
 
     def test_goes_on_after_an_interruption(self, board, tmp_path, monkeypatch):
         meter = importlib.import_module("board.meter")
@@ -184,14 +190,18 @@ class TestARun:
 
     @pytest.fixture
     def trained(self, board, result, monkeypatch) -> list:
-        """The tasks that were done. An epoch takes 10 s, in `slow` from the third on 20 s; `best` validates best."""
+        """The tasks that were done. `best` validates best.
+
+        An epoch takes 10 s; 20 s in `slow`, but for the first two, and in the first long training of `disturbed`.
+        """
         tasks, done = [], {}
 
         def process(task, row):
             if row.name == "broken":
                 raise board.main.RowError("no such loss")
             tasks.append((row.name, task.epochs, task.seed if task.out else "timing"))
-            each = 20.0 if row.name == "slow" and task.epochs > 2 else 10.0
+            long = row.name == "slow" or (row.name == "disturbed" and task.out)
+            each = 20.0 if long and task.epochs > 2 else 10.0
             seconds = board.main.Path(task.seconds)
             seconds.parent.mkdir(parents=True, exist_ok=True)
             seconds.write_text(json.dumps([each * (epoch + 1) for epoch in range(task.epochs)]))
@@ -201,8 +211,11 @@ class TestARun:
                 task.epochs, each * task.epochs, validation, measured(GOOD, parameters)
             )
 
+        def read_member(run, seconds, answer):
+            return replace(done[str(run)], seconds=seconds[-1]) if str(run) in done else None
+
         monkeypatch.setattr(board.main, "_process", process)
-        monkeypatch.setattr(board.main, "read_member", lambda run, seconds, answer: done.get(str(run)))
+        monkeypatch.setattr(board.main, "read_member", read_member)
         return tasks
 
     @pytest.fixture
@@ -251,8 +264,14 @@ class TestARun:
 
     def test_takes_fewer_epochs_where_they_take_longer_later(self, trained, run):
         (each,) = run("scratch/slow").results[100.0]
-        assert trained == [("slow", 2, "timing"), ("slow", 10, 0), ("slow", 5, 0)]
+        assert trained == [("slow", 2, "timing"), ("slow", 10, 0), ("slow", 10, "timing"), ("slow", 5, 0)]
         assert each.epochs == 5
+
+    def test_keeps_the_epochs_of_a_training_that_other_programs_slowed_down(self, trained, run):
+        for _ in ("first", "once more"):
+            (each,) = run("scratch/disturbed").results[100.0]
+            assert (each.epochs, each.minutes) == (10, pytest.approx(100 / 60))
+        assert trained == [("disturbed", 2, "timing"), ("disturbed", 10, 0), ("disturbed", 10, "timing")]
 
     def test_goes_on_where_it_was(self, trained, run):
         run("scratch/unet")

@@ -4,12 +4,17 @@ The number of epochs is fixed before a training, so that its schedule ends where
 first two epochs: what the first takes longer is tracing and compiling, which is paid once. The budget counts user and
 system time of the process and its children from the first step to the end of the last epoch: steps and validation, but
 not imports, reading of data, building of the network and the final scores.
+
+Other programs on the machine only add to this time, so a training that takes too long is timed once more, and each
+epoch counts with the lesser time of the two.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +30,17 @@ def processor_seconds() -> float:
 def read_seconds(path: Path) -> list[float]:
     """Return the processor seconds at the end of each epoch; none if the file does not exist."""
     return list(json.loads(path.read_text())) if path.is_file() else []
+
+
+def least_seconds(ends: Sequence[float], others: Sequence[float]) -> list[float]:
+    """Return the seconds at the end of each epoch, if each took the lesser time of two trainings.
+
+    `others` do not count unless their training is as long.
+    """
+    if len(others) != len(ends):
+        return list(ends)
+    durations = [[end - start for start, end in zip((0.0, *each), each, strict=False)] for each in (ends, others)]
+    return list(accumulate(map(min, *durations)))
 
 
 def epochs_within(budget: float, first_two: list[float], rounds: int = 1) -> int:
