@@ -6,17 +6,16 @@ the items as they were read.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from ..errors import RequestError, RunError
-from ..files.cache_folder import VARIABLE, root
+from ..errors import RequestError
 from .arrays import SegmentationData
 from .cleaning_options import CleaningOptions
 from .cleaning_report import CleaningReport
+from .collecting import collect, select
 from .duplicates import image_copies, mask_groups
 from .groups import ItemGroup
 from .labels import fill_margin
@@ -39,7 +38,7 @@ def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:
 
     images, masks, groups, names, split = data.images, data.masks, data.groups, data.names, data.split
     if len(kept) < len(data):
-        images, masks = _select(images, kept), _select(masks, kept)
+        images, masks = select(images, kept), select(masks, kept)
         groups = None if groups is None else groups[kept]
         names = None if names is None else [names[item] for item in kept]
         split = None if split is None else Split.from_numbers(split.numbers(len(data))[kept], split.origin)
@@ -83,32 +82,4 @@ def _fill_margins(masks: np.ndarray, ignore_classes: tuple[int, ...], margin: in
                 filled[index] = pixels
             yield changed
 
-    return _collect(masks, fill_each(), len(masks)), filled
-
-
-def _select(array: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Return the items with these indices of an array (N, …)."""
-    return _collect(array, (array[item] for item in items), len(items))
-
-
-def _collect(like: np.ndarray, items: Iterable[np.ndarray], count: int) -> np.ndarray:
-    """Collect `count` items into an array like `like`: in memory, or in an unnamed file if `like` is memory-mapped."""
-    shape = (count, *like.shape[1:])
-    if not isinstance(like, np.memmap):
-        result = np.empty(shape, like.dtype)
-        for index, item in enumerate(items):
-            result[index] = item
-        return result
-    try:
-        root().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=root()) as file:
-            for item in items:
-                file.write(np.ascontiguousarray(item).data)
-            file.flush()
-            return np.memmap(file, like.dtype, "r", shape=shape)
-    except OSError as cause:
-        raise RunError(
-            f"The cleaned data cannot be written: {cause.strerror or cause}.",
-            where=str(root()),
-            hint=f"Make room, or set {VARIABLE} to a folder on another disk.",
-        ) from cause
+    return collect(masks, fill_each(), len(masks)), filled

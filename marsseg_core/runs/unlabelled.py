@@ -6,11 +6,13 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from ..data.arrays import SegmentationData
+from ..data.collecting import collect, select
 from ..data.duplicates import digest_of, digests
 from ..data.split import Split
 from ..errors import RequestError, counted
@@ -97,7 +99,7 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
             hint="Name others, or set transductive=true of --semi, which the scores then say.",
         )
     if not used.all():
-        images = images[used]
+        images = select(images, np.flatnonzero(used))
     digest = hashlib.blake2b(repr(images.shape).encode(), digest_size=16)
     for item in np.flatnonzero(used):
         digest.update(hashes[item])
@@ -167,7 +169,7 @@ def _images_of_data(plan: Plan, data: SegmentationData, split: Split) -> tuple[n
     found = [] if own is None else [own]
     source = f"{data.source}, without labels"
     if plan.training.unlabelled == UNUSED and len(in_no_subset):
-        found.append(data.images[in_no_subset])
+        found.append(select(data.images, in_no_subset))
         source += " or in no subset"
     if not found:
         hint = "Name a source of such images: --unlabelled PATH. The labels of its images are not used."
@@ -187,7 +189,10 @@ def _images_of_data(plan: Plan, data: SegmentationData, split: Split) -> tuple[n
             where=f"--unlabelled {UNUSED}",
             hint=f"Use the first alone: --unlabelled {OWN}.",
         )
-    return found[0] if len(found) == 1 else np.concatenate(found), source
+    if len(found) == 1:
+        return found[0], source
+    like = next((images for images in found if isinstance(images, np.memmap)), found[0])
+    return collect(like, chain.from_iterable(found), sum(map(len, found))), source
 
 
 def _size(images: np.ndarray) -> str:

@@ -150,7 +150,7 @@ def test_a_disk_that_cannot_be_written_is_reported(faulty, tmp_path, monkeypatch
     np.save(tmp_path / "images", faulty.images)
     monkeypatch.setenv("MARSSEG_CACHE", str(tmp_path / "images.npy" / "below a file"))
     mapped = replace(faulty, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
-    with pytest.raises(RunError, match="cleaned data cannot be written"):
+    with pytest.raises(RunError, match="selected data cannot be written"):
         clean(mapped, CleaningOptions("masks"))
 
 

@@ -18,6 +18,7 @@ from marsseg_core.errors import RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.options import SemiOptions
 from marsseg_core.registry import kinds
+from marsseg_core.runs.data import load_unlabelled
 from marsseg_core.runs.unlabelled import read_unlabelled, read_unlabelled_of
 from marsseg_core.training.labelling import any_label, label_images, store_labels, stored_labels
 from marsseg_core.training.recorder import RunRecorder
@@ -110,6 +111,20 @@ class TestImages:
         assert left_out
         assert unlabelled.images.shape == (len(own) + len(left_out), *own.shape[1:])
         np.testing.assert_array_equal(unlabelled.images, np.concatenate([own, data.images[left_out]]))
+
+    def test_that_are_memory_mapped_stay_on_disk(self, tiny_file):
+        words = {"data": tiny_file, "semi": "mean_teacher", "unlabelled": "unused"}
+        plan = marsseg.plan(**words, overrides=["split.labelled=0.5"])
+        data = marsseg.dataset(tiny_file)
+        split = make_split(data, plan.split)
+        unlabelled = read_unlabelled(plan, data, split)
+        assert isinstance(unlabelled.images, np.memmap)  # those of both sources
+        shown = data.images.copy()
+        shown[split.test[0]] = load_unlabelled(plan)[0]
+        others = read_unlabelled(plan, replace(data, images=shown), split)
+        assert (others.held_out, len(others.images)) == (3, len(unlabelled.images) - 3)
+        assert isinstance(others.images, np.memmap)
+        np.testing.assert_array_equal(others.images, unlabelled.images[3:])
 
     def test_in_no_subset_are_named_where_there_are_no_others(self):
         data, split = marsseg.dataset(DATA), Split(tuple(range(9)), (10, 11, 12), (13, 14, 15))
