@@ -16,6 +16,7 @@ written after each run: leaderboard.html into `--out`, leaderboard.md into the f
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import subprocess
@@ -93,7 +94,8 @@ class Leaderboard:
 
     def _first(self, row: Row, budget: float) -> tuple[int, Member]:
         """Return the number of epochs that fits the budget, and the run with seed 0 of so many epochs."""
-        seconds, rounds = self._folder(row) / "two-epochs.json", _rounds_of(row)
+        rounds = _rounds_of(row)
+        seconds = self._folder(row) / "two-epochs.json"
         if len(read_seconds(seconds)) < 2:
             print(f"{row}: timing the first epochs", flush=True)
             _process(Task(str(row.plan), self.data, 0, max(2, rounds), str(seconds)), row)
@@ -111,9 +113,9 @@ class Leaderboard:
         return epochs, member
 
     def _folder(self, row: Row) -> Path:
-        """Return the folder for the runs of a row. With another plan or another path of the data, it is another one."""
-        digest = blake2b(row.plan.read_bytes() + b"\n" + self.data.encode(), digest_size=4)
-        return self.out / str(row) / digest.hexdigest()
+        """Return the folder for the runs of a row: its own for each plan, whatever the summary, and for each data."""
+        key = json.dumps([row.document, self.data], sort_keys=True)
+        return self.out / str(row) / blake2b(key.encode(), digest_size=4).hexdigest()
 
     def _run_folder(self, row: Row, budget: float, epochs: int) -> Path:
         """Return the folder for the runs of a row with so many epochs."""

@@ -286,6 +286,13 @@ class TestARun:
         run("scratch/unet")
         assert trained == [("unet", 2, "timing"), ("unet", 10, 0)]
 
+    def test_is_not_repeated_after_a_change_of_its_summary(self, trained, run, tmp_path):
+        run("scratch/unet")
+        trained.clear()
+        (tmp_path / "unet.toml").write_text('# a comment\nsummary = "other words"')
+        run("scratch/unet")
+        assert not trained
+
     def test_tells_what_failed_and_goes_on(self, trained, run, tmp_path):
         leaderboard = run("scratch/broken", "small/huge", "scratch/unet")
         assert leaderboard.failed == {
