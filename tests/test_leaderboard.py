@@ -169,7 +169,8 @@ class TestTheTables:
         assert {str(each.row) for each in tables["unlabelled", 300.0]} == {"unlabelled/fixmatch", "scratch/twin"}
 
     def test_are_written_as_markdown_and_html(self, board, result):
-        tables = board.tables.tracks_of({300.0: [result("scratch/unet", GOOD, POOR)], 20.0: []})
+        results = [result("scratch/unet", GOOD, POOR), result("unlabelled/other", POOR)]
+        tables = board.tables.tracks_of({300.0: results, 20.0: []})
         failed = {"small/y": "<no> memory"}
         text = board.tables.to_markdown(tables, failed, "python x")
         assert "## scratch, 5 processor minutes" in text
@@ -182,6 +183,7 @@ class TestTheTables:
         assert "Date: 2026-11-26." in text
         page = board.tables.to_html(tables, failed, "python x")
         assert "&lt;no&gt; memory" in page
+        assert "`" not in page
         assert "<td>scratch/unet</td>" in page
 
 

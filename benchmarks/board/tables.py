@@ -89,7 +89,8 @@ def explanation(tables: Tables, failed: Mapping[str, str]) -> list[str]:
         "Scores are those of the test subset, which chose nothing: means over the runs, which differ in their seeds. "
         f"The interval is that of bootstrap samples of the {places} places of the test subset. Classes: IoU.",
         "Minutes: user and system time of a training, first step to end of the last epoch, with validation; the least "
-        "of the runs. "
+        "of the runs. The number of epochs follows from the first run: where other programs slowed it down, the later "
+        "ones took less than the budget. "
         "ms: processor time to predict one image, in batches of 16. MACs: multiply-accumulates per image.",
         f"Machine: {machine()}. Date: {' to '.join(dict.fromkeys((dates[0], dates[-1])))}." if dates else "No results.",
     ]
@@ -112,7 +113,7 @@ def to_html(tables: Tables, failed: Mapping[str, str], command: str) -> str:
     shown: list[dict[str, Any]] = [
         {
             "heading": f"{track}, {budget_text(budget)}",
-            "about": TRACKS[track],
+            "about": TRACKS[track].replace("`", ""),
             "columns": [name.strip("`") for name in columns(results)],
             "rows": [cells(result, budget) for result in results],
         }
