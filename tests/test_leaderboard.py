@@ -169,8 +169,7 @@ class TestTheTables:
         assert {str(each.row) for each in tables["unlabelled", 300.0]} == {"unlabelled/fixmatch", "scratch/twin"}
 
     def test_are_written_as_markdown_and_html(self, board, result):
-        results = [result("scratch/unet", GOOD, POOR), result("unlabelled/other", POOR)]
-        tables = board.tables.tracks_of({300.0: results, 20.0: []})
+        tables = board.tables.tracks_of({300.0: [result("scratch/unet", GOOD, POOR)], 20.0: []})
         failed = {"small/y": "<no> memory"}
         text = board.tables.to_markdown(tables, failed, "python x")
         assert "## scratch, 5 processor minutes" in text
@@ -183,7 +182,8 @@ class TestTheTables:
         assert "Date: 2026-11-26." in text
         page = board.tables.to_html(tables, failed, "python x")
         assert "&lt;no&gt; memory" in page
-        assert "`" not in page
+        every = dict.fromkeys([(track, 300.0) for track in board.rows.TRACKS], tables["scratch", 300.0])
+        assert "`" not in board.tables.to_html(every, failed, "python x")
         assert "<td>scratch/unet</td>" in page
 
 
