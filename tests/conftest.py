@@ -26,6 +26,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Before TensorFlow is imported: its C++ parts announce themselves on standard error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# As marsseg sets it, also for tests that import Keras before marsseg.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Two busy cores: an example that takes long says nothing about the code.

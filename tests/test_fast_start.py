@@ -76,6 +76,12 @@ def test_a_script_shows_nothing_of_what_tensorflow_says_about_itself(python):
     assert (answer.out, answer.err) == ("(None, 16, 32, 5)\n", "")
 
 
+@pytest.mark.parametrize(("chosen", "used"), [(None, "1"), ("0", "0")])
+def test_tensorflow_uses_its_fast_kernels_unless_the_environment_says_otherwise(python, chosen, used):
+    answer = python("import os, marsseg; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])", TF_ENABLE_ONEDNN_OPTS=chosen)
+    assert answer.out.strip() == used
+
+
 def test_a_plan_imports_only_the_components_it_chose(probe):
     _, modules = probe("run", "--arch", "unet", "--bottleneck", "none", "--loss", "ssce", "--dry-run")
     assert "marsseg_plugins.architectures.unet" in modules

@@ -12,6 +12,7 @@ from typing import Final
 
 from ..errors import RequestError
 from ..files.native_output import native_output_hidden
+from .allocator import keep_freed_memory
 from .on_demand import imported_on_demand
 
 # Gradients, devices and determinism need code for each backend (`keras_backend/`).
@@ -71,6 +72,7 @@ def start_keras() -> None:
 @cache
 def _start() -> None:
     """Import Keras and start its backend, once: later calls would only hide what other threads print."""
+    keep_freed_memory()
     # TensorFlow's C++ code prints before its log level is set.
     with native_output_hidden():
         # Keras imports matplotlib for figures of its own, which takes a tenth of the time.
