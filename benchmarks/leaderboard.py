@@ -1,16 +1,19 @@
 """Train the plans of the leaderboard within budgets of processor time, and write their scores as tables.
 
     python benchmarks/leaderboard.py FILE.npz [--out runs/leaderboard] [--budget 300 1800] [--seeds 3] [--finalists 2]
-        [--track scratch small] [--only NAME] [--limit N] [--to docs]
+        [--track scratch small] [--only NAME] [--limit N] [--page FILE.md] [--publish] [--stored]
 
 Each row is a plan file, `benchmarks/leaderboard/TRACK/NAME.toml`. To add a row, add a file
 (`benchmarks/leaderboard/README.md`). The data are FILE, with its groups as places, and one split. A budget is in
 processor seconds (`benchmarks/board/budget.py`). Each row is trained with seed 0. The `--finalists` best rows of each
 table, by the validation subset, are trained with `--seeds` seeds.
 
-Everything is in `--out`, so an interrupted leaderboard goes on when the same command is called again. What is there is
-not trained again, even if FILE has other contents or marsseg another version: then use another `--out`. The tables are
-written after each run: leaderboard.html into `--out`, leaderboard.md into the folder `--to`, by default `--out`.
+Runs whose results are published (`benchmarks/leaderboard/results`) are not trained again. `--publish` adds the results
+of the new ones there. `--stored` trains nothing: it writes the tables of what is published.
+
+Runs are in `--out`, so an interrupted leaderboard goes on when the same command is called again. What is there is not
+trained again either, even if marsseg has another version: then use another `--out`. The tables are written after each
+row: leaderboard.html into `--out`, the Markdown page to `--page`, by default leaderboard.md in `--out`.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import chain
@@ -32,7 +36,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from board.budget import epochs_within, fewer_epochs, least_seconds, read_seconds
 from board.results import Member, Result, read_member
 from board.rows import MOST_PARAMETERS, SMALL, TRACKS, Row, find_rows
-from board.tables import to_html, to_markdown, tracks_of
+from board.store import Store, digest_of_data
+from board.tables import budget_text, to_html, to_markdown, tracks_of
 from board.train import OVERRIDES, SETTINGS, Task
 
 import marsseg_core as marsseg
@@ -53,44 +58,88 @@ class RowError(Exception):
     """A row that cannot be trained, or is against the rules of its track."""
 
 
-@dataclass
-class Leaderboard:
-    """Train rows and keep their results. `failed` has the reasons of the rows without one."""
+class NotTrainedError(Exception):
+    """A row without a published result, where nothing is trained."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done: read from and written to where, and how many seeds are trained.
+
+    Attributes:
+        data: the specification of the data
+        out: the folder for the runs and the HTML page
+        page: the file for the Markdown page
+        command: the command that the pages show
+        store: the published results
+        publish: whether new results are added to them
+        train: whether anything is trained
+        seeds: how many seeds a finalist has
+        finalists: how many rows of each table are finalists
+    """
 
     data: str
     out: Path
-    to: Path
+    page: Path
     command: str
+    store: Store
+    publish: bool = False
+    train: bool = True
+    seeds: int = 3
+    finalists: int = 2
+
+
+@dataclass
+class Leaderboard:
+    """Train rows and keep their results. `failed` has the reasons of rows without one, `missing` the untrained ones."""
+
+    work: Work
     results: dict[float, list[Result]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
 
-    def run(self, rows: list[Row], budgets: list[float], seeds: int, finalists: int) -> None:
+    def run(self, rows: Sequence[Row], budgets: Sequence[float]) -> None:
         """Train each row with one seed, then the finalists of each table with all seeds."""
         for budget in budgets:
             self.results[budget] = []
             for row in rows:
                 if str(row) not in self.failed:
                     self._add(row, budget, 1)
-            tables = tracks_of({budget: self.results[budget]}) if seeds > 1 else {}
-            best = [sorted(table, key=lambda each: -each.validation)[:finalists] for table in tables.values()]
+            tables = tracks_of({budget: self.results[budget]}).values() if self.work.seeds > 1 else []
+            best = [sorted(table, key=lambda each: -each.validation)[: self.work.finalists] for table in tables]
             for row in dict.fromkeys(result.row for table in best for result in table):
-                self._add(row, budget, seeds)
+                self._add(row, budget, self.work.seeds)
 
     def _add(self, row: Row, budget: float, seeds: int) -> None:
-        """Train a row with so many seeds, and write the tables."""
+        """Get a row with at least so many seeds, and write the tables."""
         try:
-            epochs, first = self._first(row, budget)
-            others = [self._member(row, budget, epochs, seed) for seed in range(1, seeds)]
+            result = Result(row, tuple(self._members(row, budget, seeds)))
+        except NotTrainedError:
+            self.missing.append(f"{row} ({budget_text(budget)})")
         except RowError as failure:
             self.failed[str(row)] = str(failure)
             print(f"{row}: failed: {failure}", flush=True)
         else:
-            result = Result(row, (first, *others))
             self.results[budget] = [each for each in self.results[budget] if each.row != row] + [result]
-            print(f"{row}: {result.miou:.3f} in {result.minutes:.1f} min, {seeds} run(s)", flush=True)
-        tables = tracks_of(self.results)
-        write_bytes(self.to / "leaderboard.md", to_markdown(tables, self.failed, self.command).encode())
-        write_bytes(self.out / "leaderboard.html", to_html(tables, self.failed, self.command).encode())
+            print(f"{row}: {result.miou:.3f} in {result.minutes:.1f} min, {len(result.members)} run(s)", flush=True)
+        tables, notes = tracks_of(self.results), [f"Failed: {name}: {reason}" for name, reason in self.failed.items()]
+        notes += [f"Not trained yet: {', '.join(self.missing)}."] if self.missing else []
+        write_bytes(self.work.page, to_markdown(tables, notes, self.work.command).encode())
+        write_bytes(self.work.out / "leaderboard.html", to_html(tables, notes, self.work.command).encode())
+
+    def _members(self, row: Row, budget: float, seeds: int) -> list[Member]:
+        """Return the runs of a row: the published ones, and as many more as are missing of `seeds`."""
+        published = self.work.store.read(row, budget)[: self.work.seeds]
+        if len(published) >= seeds or (published and not self.work.train):
+            return published
+        if not self.work.train:
+            raise NotTrainedError
+        epochs, first = (published[0].epochs, published[0]) if published else self._first(row, budget)
+        others = [self._member(row, budget, epochs, seed) for seed in range(max(1, len(published)), seeds)]
+        members = [*(published or [first]), *others]
+        if self.work.publish:
+            self.work.store.write(row, budget, members)
+        return members
 
     def _first(self, row: Row, budget: float) -> tuple[int, Member]:
         """Return the number of epochs that fits the budget, and the run with seed 0 of so many epochs."""
@@ -98,7 +147,7 @@ class Leaderboard:
         seconds = self._folder(row) / "two-epochs.json"
         if len(read_seconds(seconds)) < 2:
             print(f"{row}: timing the first epochs", flush=True)
-            _process(Task(str(row.plan), self.data, 0, max(2, rounds), str(seconds)), row)
+            _process(Task(str(row.plan), self.work.data, 0, max(2, rounds), str(seconds)), row)
         epochs = epochs_within(budget, read_seconds(seconds)[:2], rounds)
         member = self._member(row, budget, epochs, 0)
         # Epochs may take longer later on, for example when an encoder is not frozen any more.
@@ -108,14 +157,14 @@ class Leaderboard:
                 epochs = fewer
             else:
                 print(f"{row}: {epochs} epochs took {member.seconds:.0f} s: timing them again", flush=True)
-                _process(Task(str(row.plan), self.data, 0, epochs, str(again)), row)
+                _process(Task(str(row.plan), self.work.data, 0, epochs, str(again)), row)
             member = self._member(row, budget, epochs, 0)
         return epochs, member
 
     def _folder(self, row: Row) -> Path:
         """Return the folder for the runs of a row: its own for each plan, whatever the summary, and for each data."""
-        key = json.dumps([row.document, self.data], sort_keys=True)
-        return self.out / str(row) / blake2b(key.encode(), digest_size=4).hexdigest()
+        key = json.dumps([row.document, self.work.data], sort_keys=True)
+        return self.work.out / str(row) / blake2b(key.encode(), digest_size=4).hexdigest()
 
     def _run_folder(self, row: Row, budget: float, epochs: int) -> Path:
         """Return the folder for the runs of a row with so many epochs."""
@@ -133,7 +182,7 @@ class Leaderboard:
         member = read()
         if member is None:
             print(f"{row}: {epochs} epochs, seed {seed}", flush=True)
-            _process(Task(str(row.plan), self.data, seed, epochs, str(seconds), str(run), str(answer)), row)
+            _process(Task(str(row.plan), self.work.data, seed, epochs, str(seconds), str(run), str(answer)), row)
             member = read()
         if member is None:
             raise RowError("the run was interrupted")
@@ -171,7 +220,7 @@ def _process(task: Task, row: Row) -> None:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """Return the command that the tables show: this one, without the folders that it writes."""
+    """Return the command that the tables show: this one, without what it writes where."""
     words = ["python", "benchmarks/leaderboard.py", options.file.name, "--budget", *(f"{b:g}" for b in options.budget)]
     words += ["--seeds", str(options.seeds), "--finalists", str(options.finalists)]
     words += ["--track", *options.track] if options.track != list(TRACKS) else []
@@ -185,7 +234,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--out", type=Path, default=Path("runs/leaderboard"))
-    parser.add_argument("--to", type=Path)
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--publish", action="store_true")
+    parser.add_argument("--stored", action="store_true")
     parser.add_argument("--budget", type=float, nargs="+", default=[300.0, 1800.0], metavar="SECONDS")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--finalists", type=int, default=2)
@@ -193,13 +244,27 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--limit", type=int, help="use only so many images, to try the script")
     options = parser.parse_args()
-    rows = find_rows(HERE / "leaderboard", options.track, options.only)
+    plans = HERE / "leaderboard"
+    rows = find_rows(plans, options.track, options.only)
     if not rows:
         parser.error("no plan file fits --track and --only")
+    if not options.file.is_file():
+        parser.error(f"{options.file} is not a file")
     data = f"npz:path={options.file.resolve()}" + (f":limit={options.limit}" if options.limit else "")
-    board = Leaderboard(data, options.out, options.to or options.out, _command(options))
-    board.run(rows, options.budget, options.seeds, options.finalists)
-    print(f"Tables: {board.to / 'leaderboard.md'} and {board.out / 'leaderboard.html'}")
+    work = Work(
+        data,
+        options.out,
+        options.page or options.out / "leaderboard.md",
+        _command(options),
+        Store(plans / "results", digest_of_data(options.file, options.limit)),
+        publish=options.publish,
+        train=not options.stored,
+        seeds=options.seeds,
+        finalists=options.finalists,
+    )
+    board = Leaderboard(work)
+    board.run(rows, options.budget)
+    print(f"Tables: {work.page} and {work.out / 'leaderboard.html'}")
     sys.exit(1 if board.failed else 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import tomllib
 from dataclasses import replace
 from importlib import resources
@@ -26,13 +27,19 @@ PLANS = sorted((BENCHMARKS / "leaderboard").glob("*/*.toml"))
 def board(monkeypatch) -> SimpleNamespace:
     """The modules of the leaderboard, by name."""
     monkeypatch.syspath_prepend(BENCHMARKS)
-    parts = ("budget", "results", "rows", "tables", "train")
+    parts = ("budget", "results", "rows", "store", "tables", "train")
     modules = {name: importlib.import_module(f"board.{name}") for name in parts}
     return SimpleNamespace(**modules, main=importlib.import_module("leaderboard"))
 
 
 def measured(matrices, parameters=400_000) -> dict:
-    facts = {"date": "2026-11-26", "parameters": parameters, "multiply_accumulates": 63_918_080, "milliseconds": 3.21}
+    facts = {
+        "date": "2026-11-26",
+        "machine": "an abacus",
+        "parameters": parameters,
+        "multiply_accumulates": 63_918_080,
+        "milliseconds": 3.21,
+    }
     return facts | {"classes": ["soil", "big_rock"], "matrices": matrices}
 
 
@@ -170,20 +177,20 @@ class TestTheTables:
 
     def test_are_written_as_markdown_and_html(self, board, result):
         tables = board.tables.tracks_of({300.0: [result("scratch/unet", GOOD, POOR)], 20.0: []})
-        failed = {"small/y": "<no> memory"}
-        text = board.tables.to_markdown(tables, failed, "python x")
+        notes = ["Failed: small/y: <no> memory"]
+        text = board.tables.to_markdown(tables, notes, "python x")
         assert "## scratch, 5 processor minutes" in text
         row = next(line for line in text.splitlines() if line.startswith("| scratch/unet"))
         assert row.endswith("| 0.589 | 0.425 | 400,000 | 64 M | 4.8 | 3.2 | 7 | 2 |")
         assert " 4.8 (over) " in board.tables.to_markdown(
-            board.tables.tracks_of({200.0: tables["scratch", 300.0]}), {}, ""
+            board.tables.tracks_of({200.0: tables["scratch", 300.0]}), [], ""
         )
         assert "Failed: small/y: <no> memory" in text
-        assert "Date: 2026-11-26." in text
-        page = board.tables.to_html(tables, failed, "python x")
+        assert "Machine: an abacus. Date: 2026-11-26." in text
+        page = board.tables.to_html(tables, notes, "python x")
         assert "&lt;no&gt; memory" in page
         every = dict.fromkeys([(track, 300.0) for track in board.rows.TRACKS], tables["scratch", 300.0])
-        assert "`" not in board.tables.to_html(every, failed, "python x")
+        assert "`" not in board.tables.to_html(every, notes, "python x")
         assert "<td>scratch/unet</td>" in page
 
 
@@ -214,7 +221,7 @@ class TestARun:
             )
 
         def read_member(run, seconds, answer):
-            return replace(done[str(run)], seconds=seconds[-1]) if str(run) in done else None
+            return replace(done[str(run)], seconds=seconds[-1]) if seconds else None
 
         monkeypatch.setattr(board.main, "_process", process)
         monkeypatch.setattr(board.main, "read_member", read_member)
@@ -222,12 +229,14 @@ class TestARun:
 
     @pytest.fixture
     def run(self, board, tmp_path):
-        def call(*names, seeds=1, finalists=1):
+        def call(*names, seeds=1, finalists=1, data="data", **changed):
             rows = [board.rows.Row(*name.split("/")[:1], tmp_path / f"{name.split('/')[1]}.toml") for name in names]
             for row in rows:
                 row.plan.touch()
-            leaderboard = board.main.Leaderboard("data", tmp_path / "out", tmp_path, "command")
-            leaderboard.run(rows, [100.0], seeds, finalists)
+            store = board.store.Store(tmp_path / "results", data)
+            work = board.main.Work("data", tmp_path / "out", tmp_path / "leaderboard.md", "command", store, **changed)
+            leaderboard = board.main.Leaderboard(replace(work, seeds=seeds, finalists=finalists))
+            leaderboard.run(rows, [100.0])
             return leaderboard
 
         return call
@@ -295,6 +304,42 @@ class TestARun:
         run("scratch/unet")
         assert not trained
 
+    def test_takes_what_is_published_and_trains_only_what_is_missing(self, trained, run, tmp_path):
+        (published,) = run("scratch/unet", publish=True).results[100.0]
+        trained.clear()
+        shutil.rmtree(tmp_path / "out")
+        (each,) = run("scratch/unet").results[100.0]
+        assert (each.members, trained) == (published.members, [])
+        (each,) = run("scratch/unet", seeds=3, publish=True).results[100.0]
+        assert trained == [("unet", 10, 1), ("unet", 10, 2)]
+        trained.clear()
+        shutil.rmtree(tmp_path / "out")
+        assert run("scratch/unet", seeds=3).results[100.0] == [each]
+        assert not trained
+
+    def test_trains_again_what_was_published_of_another_plan_or_of_other_data(self, trained, run, tmp_path):
+        run("scratch/unet", publish=True)
+        for change in ("data", "plan"):
+            trained.clear()
+            shutil.rmtree(tmp_path / "out")
+            if change == "plan":
+                (tmp_path / "unet.toml").write_text('arch = "unet:width=0.5"')
+            run("scratch/unet", data="other" if change == "data" else "data")
+            assert trained == [("unet", 2, "timing"), ("unet", 10, 0)]
+
+    def test_publishes_nothing_unasked(self, trained, run, tmp_path):
+        run("scratch/unet")
+        assert not (tmp_path / "results").exists()
+
+    def test_trains_nothing_for_the_tables_of_what_is_published(self, trained, run, tmp_path):
+        run("scratch/unet", publish=True)
+        trained.clear()
+        leaderboard = run("scratch/unet", "small/new", seeds=3, train=False)
+        assert [(each.row.name, len(each.members)) for each in leaderboard.results[100.0]] == [("unet", 1)]
+        assert "Not trained yet: small/new (1.66667 processor minutes)." in (tmp_path / "leaderboard.md").read_text()
+        assert not trained
+        assert not leaderboard.failed
+
     def test_tells_what_failed_and_goes_on(self, trained, run, tmp_path):
         leaderboard = run("scratch/broken", "small/huge", "scratch/unet")
         assert leaderboard.failed == {
@@ -312,12 +357,16 @@ def test_a_row_is_trained_and_measured_on_the_test_subset(board, tmp_path):
     plan.parent.mkdir()
     plan.write_text('summary = "tiny"\narch = "unet:width=0.0625"\n[training]\nbatch = 8')
     row = board.rows.Row("scratch", plan)
-    leaderboard = board.main.Leaderboard("synthetic:count=40", tmp_path / "out", tmp_path / "to", "command")
-    leaderboard.run([row], [1.0], 1, 1)
+    store = board.store.Store(tmp_path / "results", "synthetic")
+    page = tmp_path / "to" / "leaderboard.md"
+    work = board.main.Work("synthetic:count=40", tmp_path / "out", page, "command", store, publish=True, seeds=1)
+    leaderboard = board.main.Leaderboard(work)
+    leaderboard.run([row], [1.0])
     assert not leaderboard.failed
     ((result,),) = leaderboard.results.values()
     folder = RunFolder.open(next((tmp_path / "out").glob("scratch/tiny/*/1s/*/seed-0")))
     metrics = folder.read_metrics()
     assert result.miou == pytest.approx(metrics["subsets"]["test"]["miou"])
     assert (result.epochs, result.validation) == (metrics["epochs"], metrics["subsets"]["validation"]["miou"])
-    assert "scratch/tiny" in (tmp_path / "to" / "leaderboard.md").read_text()
+    assert "scratch/tiny" in page.read_text()
+    assert tuple(store.read(row, 1.0)) == result.members

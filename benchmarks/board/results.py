@@ -47,8 +47,8 @@ class Result:
 
     @property
     def validation(self) -> float:
-        """Return the mean IoU of the validation subset, by which finalists are chosen."""
-        return float(np.mean([member.validation for member in self.members]))
+        """Return the mean IoU of the validation subset in the first run, by which finalists are chosen."""
+        return self.members[0].validation
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +44,11 @@ class Row:
         """Return the plan as it was written, without its summary."""
         document = tomllib.loads(self.plan.read_text(encoding="utf-8"))
         return {key: value for key, value in document.items() if key != "summary"}
+
+    @property
+    def digest(self) -> str:
+        """Return a hash of the plan, whatever its summary."""
+        return blake2b(json.dumps(self.document, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     @property
     def without_method(self) -> dict[str, Any]:

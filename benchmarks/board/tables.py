@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from marsseg_core.figures.page import render_template
@@ -70,19 +67,10 @@ def budget_text(seconds: float) -> str:
     return f"{seconds / 60:g} processor minutes" if seconds >= 60 else f"{seconds:g} processor seconds"
 
 
-def machine() -> str:
-    """Return the processor and the number of cores."""
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").is_file():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    return f"{model}, {os.cpu_count()} cores"
-
-
-def explanation(tables: Tables, failed: Mapping[str, str]) -> list[str]:
+def explanation(tables: Tables, notes: Sequence[str]) -> list[str]:
     """Return the paragraphs above the tables."""
     members = [member for results in tables.values() for result in results for member in result.members]
-    dates = sorted({member.measured["date"] for member in members})
+    dates, machines = (sorted({member.measured[key] for member in members}) for key in ("date", "machine"))
     places = len(members[0].matrices) if members else 0
     lines = [
         "Each row is a plan in `benchmarks/leaderboard/`, trained on the same images within the same processor time. "
@@ -92,14 +80,16 @@ def explanation(tables: Tables, failed: Mapping[str, str]) -> list[str]:
         "of the runs. The number of epochs follows from the first run: where other programs slowed it down, the later "
         "ones took less than the budget. "
         "ms: processor time to predict one image, in batches of 16. MACs: multiply-accumulates per image.",
-        f"Machine: {machine()}. Date: {' to '.join(dict.fromkeys((dates[0], dates[-1])))}." if dates else "No results.",
+        f"Machine: {'; '.join(machines)}. Date: {' to '.join(dict.fromkeys((dates[0], dates[-1])))}."
+        if members
+        else "No results.",
     ]
-    return [*lines, *(f"Failed: {row}: {reason}" for row, reason in failed.items())]
+    return [*lines, *notes]
 
 
-def to_markdown(tables: Tables, failed: Mapping[str, str], command: str) -> str:
+def to_markdown(tables: Tables, notes: Sequence[str], command: str) -> str:
     """Return the page in Markdown."""
-    parts = ["# Leaderboard", *explanation(tables, failed), f"```sh\n{command}\n```"]
+    parts = ["# Leaderboard", *explanation(tables, notes), f"```sh\n{command}\n```"]
     for (track, budget), results in tables.items():
         head = columns(results)
         rule = ["---", *["--:"] * (len(head) - 1)]
@@ -108,7 +98,7 @@ def to_markdown(tables: Tables, failed: Mapping[str, str], command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def to_html(tables: Tables, failed: Mapping[str, str], command: str) -> str:
+def to_html(tables: Tables, notes: Sequence[str], command: str) -> str:
     """Return the page in HTML, without links and scripts."""
     shown: list[dict[str, Any]] = [
         {
@@ -119,5 +109,5 @@ def to_html(tables: Tables, failed: Mapping[str, str], command: str) -> str:
         }
         for (track, budget), results in tables.items()
     ]
-    lines = [line.replace("`", "") for line in explanation(tables, failed)]
+    lines = [line.replace("`", "") for line in explanation(tables, notes)]
     return render_template("board", "page.html", title="Leaderboard", lines=lines, command=command, tables=shown)

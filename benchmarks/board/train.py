@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import statistics
 import sys
 import tempfile
@@ -66,6 +67,15 @@ def train(task: Task, out: Path) -> None:
     marsseg.run(task.plan, **words, overrides=OVERRIDES, out=out, hooks=hooks, callbacks=callbacks)
 
 
+def machine() -> str:
+    """Return the processor and the number of cores."""
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").is_file():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    return f"{model}, {os.cpu_count()} cores"
+
+
 def measure(out: Path) -> dict[str, Any]:
     """Measure a finished run: size, time per image, and the confusion matrix of each place of the test subset."""
     import marsseg
@@ -105,6 +115,7 @@ def measure(out: Path) -> dict[str, Any]:
     cost = cost_of(network)
     return {
         "date": f"{date.today():%Y-%m-%d}",
+        "machine": machine(),
         "parameters": cost.parameters,
         "multiply_accumulates": None if cost.unknown else cost.multiply_accumulates,
         "milliseconds": 1000 * statistics.median(times[1:]) / _BATCH * (len(FLIPS) if flips else 1),

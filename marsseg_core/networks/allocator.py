@@ -19,9 +19,10 @@ _OPTIONS: Final = {
 def keep_freed_memory() -> None:
     """Tell the allocator of the GNU C library to give no freed memory back to the system before the process ends.
 
-    By default it gives large blocks back as soon as they are freed. The system then clears each page again for the next
-    step, which takes up to 40 % of the processor time of a training. Other libraries are left alone, and so is this
-    one where the environment has settings for it (`MALLOC_…` or `GLIBC_TUNABLES`).
+    By default it gives large blocks back when they are freed, and once TensorFlow's pipelines have set its limits, it
+    does so with every block of 128 kB. The system then clears each page again for the next step, which takes up to a
+    fifth of the processor time of a training (`benchmarks/processor.py`). Other libraries are left alone, and so is
+    this one where the environment has settings for it (`MALLOC_…` or `GLIBC_TUNABLES`).
     """
     if platform.libc_ver()[0] == "glibc" and not _has_own_settings():
         library = ctypes.CDLL(None)
