@@ -12,15 +12,17 @@ same names.
 from __future__ import annotations
 
 import os
+import platform
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 # TensorFlow reads this when it is imported. Its failures are exceptions, so its log (about how it was built, or that
 # there is no GPU) is not needed.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# And this: on processors without AVX-512 or the like it would not use its kernels of oneDNN, although they take less
-# time there, too.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# And this: on x86 processors without AVX-512 or the like it would not use its kernels of oneDNN, although they take
+# less time there, too.
+if platform.machine() in ("x86_64", "AMD64"):
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 if TYPE_CHECKING:
     from .api import (

@@ -20,14 +20,12 @@ from helpers.paths import REPOSITORY  # noqa: E402
 from helpers.processes import PLAIN_TERMINAL, Answer, run_process  # noqa: E402
 from helpers.with_keras import MARSSEG, run_with_keras  # noqa: E402
 
+import marsseg_core  # noqa: E402, F401 (before TensorFlow, which then reads the environment that marsseg sets)
+
 # A shell that starts the tests in the background lets them, and all processes that they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Before TensorFlow is imported: its C++ parts announce themselves on standard error.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# As marsseg sets it, also for tests that import Keras before marsseg.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Two busy cores: an example that takes long says nothing about the code.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 
 import pytest
 from helpers.imports import BACKENDS, PROBE
@@ -76,6 +77,7 @@ def test_a_script_shows_nothing_of_what_tensorflow_says_about_itself(python):
     assert (answer.out, answer.err) == ("(None, 16, 32, 5)\n", "")
 
 
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="of other processors TensorFlow decides")
 @pytest.mark.parametrize(("chosen", "used"), [(None, "1"), ("0", "0")])
 def test_tensorflow_uses_its_fast_kernels_unless_the_environment_says_otherwise(python, chosen, used):
     answer = python("import os, marsseg; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])", TF_ENABLE_ONEDNN_OPTS=chosen)
