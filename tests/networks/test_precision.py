@@ -194,5 +194,9 @@ def test_biases_stay_in_bfloat16_where_their_gradient_is_right():
     ids=["dense", "dilated", "transposed"],
 )
 def test_the_gradient_of_a_bias_is_the_sum_over_all_cells_in_bfloat16(layer):
-    for half, full in zip(gradients(layer, "mixed_bfloat16"), gradients(layer, "float32"), strict=True):
-        np.testing.assert_allclose(half, full, rtol=0.02, atol=0.01 * np.abs(full).max())
+    (half_kernel, half), (full_kernel, full) = gradients(layer, "mixed_bfloat16"), gradients(layer, "float32")
+    np.testing.assert_allclose(half, full, rtol=0.02, atol=0.01 * np.abs(full).max())
+    # Where bfloat16 is emulated, TensorFlow rounds some sums of a kernel's gradient more often.
+    emulated = choose_precision()[0] == "float32"
+    tolerance = 0.05 if emulated else 0.02
+    np.testing.assert_allclose(half_kernel, full_kernel, rtol=tolerance, atol=0.01 * np.abs(full_kernel).max())

@@ -11,6 +11,10 @@ Size = tuple[int, int]
 Field = NDArray[np.float64]
 Region = NDArray[np.bool_]
 
+# An odd number, whose products modulo 2³² put neighbours far apart. With this one, the set that version 0.1.0 wrote on
+# a processor with AVX-512 for `tests/frozen/psp` is the same everywhere.
+SCATTER = np.uint32(2246822519)
+
 
 def pixels(size: Size) -> tuple[Field, Field]:
     """Return the row (H, 1) and the column (1, W) of each pixel, for broadcasting."""
@@ -38,7 +42,8 @@ def _spline(length: int, scale: float) -> Field:
 def lowest(field: Field, area: float, within: Region | None = None) -> Region:
     """Return the region of the `area` pixels with the lowest values of `field`, chosen from the region `within`.
 
-    `area` is rounded. If `within` has fewer pixels, all of them are taken.
+    `area` is rounded. If `within` has fewer pixels, all of them are taken. Of pixels with the same value, the same ones
+    are chosen on every machine, scattered over the field.
     """
     candidates = np.arange(field.size) if within is None else np.flatnonzero(within)
     count = int(np.clip(round(area), 0, len(candidates)))
@@ -46,7 +51,14 @@ def lowest(field: Field, area: float, within: Region | None = None) -> Region:
     if count == len(candidates):
         region[candidates] = True
     elif count:
-        region[candidates[np.argpartition(field.ravel()[candidates], count - 1)[:count]]] = True
+        values = field.ravel()[candidates]
+        # Only the value at the border is taken from here: which of equal values NumPy puts first depends on the
+        # vector instructions of the processor.
+        border = np.partition(values, count - 1)[count - 1]
+        region[candidates[values < border]] = True
+        equal = candidates[values == border]
+        scattered = equal[np.argsort(equal.astype(np.uint32) * SCATTER, kind="stable")]
+        region[scattered[: count - np.count_nonzero(region)]] = True
     return region.reshape(field.shape)
 
 

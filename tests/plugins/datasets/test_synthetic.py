@@ -10,6 +10,7 @@ import pytest
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import RequestError
 from marsseg_core.registry.parameters import configure
+from marsseg_plugins.datasets.fields import lowest
 from marsseg_plugins.datasets.mars import IGNORED, MARS_CLASSES
 from marsseg_plugins.datasets.synthetic import Synthetic
 
@@ -201,3 +202,9 @@ def test_items_equal_the_loaded_data() -> None:
     images, masks = zip(*source.items(), strict=True)
     np.testing.assert_array_equal(np.stack(images), data.images)
     np.testing.assert_array_equal(np.stack(masks), data.masks)
+
+
+def test_of_equal_values_the_same_pixels_are_lowest_on_every_processor():
+    field = np.repeat([-1.0, 0.0, 0.0, 1.0], 8).reshape(4, 8)
+    assert np.flatnonzero(lowest(field, 10)).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 23]
+    assert np.flatnonzero(lowest(np.zeros((4, 8)), 5)).tolist() == [0, 2, 4, 23, 25]
