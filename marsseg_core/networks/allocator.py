@@ -20,9 +20,10 @@ def keep_freed_memory() -> None:
     """Tell the allocator of the GNU C library to give no freed memory back to the system before the process ends.
 
     By default it gives large blocks back when they are freed, and once TensorFlow's pipelines have set its limits, it
-    does so with every block of 128 kB. The system then clears each page again for the next step, which takes up to a
-    fifth of the processor time of a training (`benchmarks/processor.py`). Other libraries are left alone, and so is
-    this one where the environment has settings for it (`MALLOC_…` or `GLIBC_TUNABLES`).
+    does so with every block of 128 kB. The system then clears each page again for the next step. Beside Eigen's kernels
+    this takes a third of the processor time of a training step, beside those of oneDNN some percent
+    (`benchmarks/processor.py`). Other libraries are left alone, and so is this one where the environment has settings
+    for it (`MALLOC_…` or `GLIBC_TUNABLES`).
     """
     if platform.libc_ver()[0] == "glibc" and not _has_own_settings():
         library = ctypes.CDLL(None)
