@@ -39,7 +39,7 @@ def data_file(tmp_path_factory):
 def run(data_file):
     """A finished run of a tiny network, which has also learned the ignored class background."""
     words = {"arch": "unet:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "data": str(data_file)}
-    return marsseg.run(**words, epochs=3, learning_rate=0.01, learn_ignored=True, out=data_file.parent / "run").path
+    return marsseg.run(**words, epochs=10, learning_rate=0.01, learn_ignored=True, out=data_file.parent / "run").path
 
 
 @pytest.fixture(scope="module")
