@@ -19,14 +19,12 @@ row: leaderboard.html into `--out`, the Markdown page to `--page`, by default le
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -36,13 +34,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from board.budget import epochs_within, fewer_epochs, least_seconds, read_seconds
 from board.results import Member, Result, read_member
 from board.rows import MOST_PARAMETERS, SMALL, TRACKS, Row, find_rows
-from board.store import Store, digest_of_data
+from board.store import Store
 from board.tables import budget_text, to_html, to_markdown, tracks_of
 from board.train import OVERRIDES, SETTINGS, Task
 
 import marsseg_core as marsseg
 from marsseg_core.errors import MarssegError
 from marsseg_core.files.atomic import write_bytes
+from marsseg_core.files.hashed import file_hash
 from marsseg_core.registry.kinds import METHOD
 
 HERE: Final = Path(__file__).parent
@@ -62,9 +61,9 @@ class NotTrainedError(Exception):
     """A row without a published result, where nothing is trained."""
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is done: read from and written to where, and how many seeds are trained.
+@dataclass
+class Leaderboard:
+    """Train rows and keep their results.
 
     Attributes:
         data: the specification of the data
@@ -76,6 +75,9 @@ class Work:
         train: whether anything is trained
         seeds: how many seeds a finalist has
         finalists: how many rows of each table are finalists
+        results: those of each budget in seconds
+        failed: why rows failed
+        missing: the rows that are not trained yet, with their budgets
     """
 
     data: str
@@ -87,13 +89,6 @@ class Work:
     train: bool = True
     seeds: int = 3
     finalists: int = 2
-
-
-@dataclass
-class Leaderboard:
-    """Train rows and keep their results. `failed` has the reasons of rows without one, `missing` the untrained ones."""
-
-    work: Work
     results: dict[float, list[Result]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
@@ -105,10 +100,10 @@ class Leaderboard:
             for row in rows:
                 if str(row) not in self.failed:
                     self._add(row, budget, 1)
-            tables = tracks_of({budget: self.results[budget]}).values() if self.work.seeds > 1 else []
-            best = [sorted(table, key=lambda each: -each.validation)[: self.work.finalists] for table in tables]
+            tables = tracks_of({budget: self.results[budget]}).values() if self.seeds > 1 else []
+            best = [sorted(table, key=lambda each: -each.validation)[: self.finalists] for table in tables]
             for row in dict.fromkeys(result.row for table in best for result in table):
-                self._add(row, budget, self.work.seeds)
+                self._add(row, budget, self.seeds)
 
     def _add(self, row: Row, budget: float, seeds: int) -> None:
         """Get a row with at least so many seeds, and write the tables."""
@@ -124,21 +119,21 @@ class Leaderboard:
             print(f"{row}: {result.miou:.3f} in {result.minutes:.1f} min, {len(result.members)} run(s)", flush=True)
         tables, notes = tracks_of(self.results), [f"Failed: {name}: {reason}" for name, reason in self.failed.items()]
         notes += [f"Not trained yet: {', '.join(self.missing)}."] if self.missing else []
-        write_bytes(self.work.page, to_markdown(tables, notes, self.work.command).encode())
-        write_bytes(self.work.out / "leaderboard.html", to_html(tables, notes, self.work.command).encode())
+        write_bytes(self.page, to_markdown(tables, notes, self.command).encode())
+        write_bytes(self.out / "leaderboard.html", to_html(tables, notes, self.command).encode())
 
     def _members(self, row: Row, budget: float, seeds: int) -> list[Member]:
         """Return the runs of a row: the published ones, and as many more as are missing of `seeds`."""
-        published = self.work.store.read(row, budget)[: self.work.seeds]
-        if len(published) >= seeds or (published and not self.work.train):
+        published = self.store.read(row, budget)[: self.seeds]
+        if len(published) >= seeds or (published and not self.train):
             return published
-        if not self.work.train:
+        if not self.train:
             raise NotTrainedError
         epochs, first = (published[0].epochs, published[0]) if published else self._first(row, budget)
         others = [self._member(row, budget, epochs, seed) for seed in range(max(1, len(published)), seeds)]
         members = [*(published or [first]), *others]
-        if self.work.publish:
-            self.work.store.write(row, budget, members)
+        if self.publish:
+            self.store.write(row, budget, members)
         return members
 
     def _first(self, row: Row, budget: float) -> tuple[int, Member]:
@@ -147,7 +142,7 @@ class Leaderboard:
         seconds = self._folder(row) / "two-epochs.json"
         if len(read_seconds(seconds)) < 2:
             print(f"{row}: timing the first epochs", flush=True)
-            _process(Task(str(row.plan), self.work.data, 0, max(2, rounds), str(seconds)), row)
+            _process(Task(str(row.plan), self.data, 0, max(2, rounds), str(seconds)), row)
         epochs = epochs_within(budget, read_seconds(seconds)[:2], rounds)
         member = self._member(row, budget, epochs, 0)
         # Epochs may take longer later on, for example when an encoder is not frozen any more.
@@ -157,14 +152,13 @@ class Leaderboard:
                 epochs = fewer
             else:
                 print(f"{row}: {epochs} epochs took {member.seconds:.0f} s: timing them again", flush=True)
-                _process(Task(str(row.plan), self.work.data, 0, epochs, str(again)), row)
+                _process(Task(str(row.plan), self.data, 0, epochs, str(again)), row)
             member = self._member(row, budget, epochs, 0)
         return epochs, member
 
     def _folder(self, row: Row) -> Path:
         """Return the folder for the runs of a row: its own for each plan, whatever the summary, and for each data."""
-        key = json.dumps([row.document, self.work.data], sort_keys=True)
-        return self.work.out / str(row) / blake2b(key.encode(), digest_size=4).hexdigest()
+        return self.out / str(row) / row.digest / self.store.data
 
     def _run_folder(self, row: Row, budget: float, epochs: int) -> Path:
         """Return the folder for the runs of a row with so many epochs."""
@@ -182,7 +176,7 @@ class Leaderboard:
         member = read()
         if member is None:
             print(f"{row}: {epochs} epochs, seed {seed}", flush=True)
-            _process(Task(str(row.plan), self.work.data, seed, epochs, str(seconds), str(run), str(answer)), row)
+            _process(Task(str(row.plan), self.data, seed, epochs, str(seconds), str(run), str(answer)), row)
             member = read()
         if member is None:
             raise RowError("the run was interrupted")
@@ -250,21 +244,20 @@ def main() -> None:
         parser.error("no plan file fits --track and --only")
     if not options.file.is_file():
         parser.error(f"{options.file} is not a file")
-    data = f"npz:path={options.file.resolve()}" + (f":limit={options.limit}" if options.limit else "")
-    work = Work(
-        data,
+    limit = f":limit={options.limit}" if options.limit else ""
+    board = Leaderboard(
+        f"npz:path={options.file.resolve()}{limit}",
         options.out,
         options.page or options.out / "leaderboard.md",
         _command(options),
-        Store(plans / "results", digest_of_data(options.file, options.limit)),
+        Store(plans / "results", file_hash(options.file) + limit.replace(":", "-")),
         publish=options.publish,
         train=not options.stored,
         seeds=options.seeds,
         finalists=options.finalists,
     )
-    board = Leaderboard(work)
     board.run(rows, options.budget)
-    print(f"Tables: {work.page} and {work.out / 'leaderboard.html'}")
+    print(f"Tables: {board.page} and {board.out / 'leaderboard.html'}")
     sys.exit(1 if board.failed else 0)
 
 

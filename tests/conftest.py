@@ -14,13 +14,13 @@ import hypothesis
 import numpy as np
 import pytest
 
+import marsseg_core  # noqa: F401 (TensorFlow, imported later, reads the environment that marsseg sets)
+
 pytest.register_assert_rewrite("helpers")  # before any of them is imported: a failure shows its values
 
 from helpers.paths import REPOSITORY  # noqa: E402
 from helpers.processes import PLAIN_TERMINAL, Answer, run_process  # noqa: E402
 from helpers.with_keras import MARSSEG, run_with_keras  # noqa: E402
-
-import marsseg_core  # noqa: E402, F401 (before TensorFlow, which then reads the environment that marsseg sets)
 
 # A shell that starts the tests in the background lets them, and all processes that they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -234,8 +234,8 @@ class TestARun:
             for row in rows:
                 row.plan.touch()
             store = board.store.Store(tmp_path / "results", data)
-            work = board.main.Work("data", tmp_path / "out", tmp_path / "leaderboard.md", "command", store, **changed)
-            leaderboard = board.main.Leaderboard(replace(work, seeds=seeds, finalists=finalists))
+            places = "data", tmp_path / "out", tmp_path / "leaderboard.md", "command", store
+            leaderboard = board.main.Leaderboard(*places, seeds=seeds, finalists=finalists, **changed)
             leaderboard.run(rows, [100.0])
             return leaderboard
 
@@ -327,6 +327,14 @@ class TestARun:
             run("scratch/unet", data="other" if change == "data" else "data")
             assert trained == [("unet", 2, "timing"), ("unet", 10, 0)]
 
+    def test_keeps_what_was_published_of_other_data(self, trained, run):
+        (published,) = run("scratch/unet", publish=True).results[100.0]
+        run("scratch/unet", data="fewer", publish=True)
+        trained.clear()
+        assert run("scratch/unet", train=False).results[100.0] == [published]
+        assert run("scratch/unet", data="fewer", train=False).results[100.0]
+        assert not trained
+
     def test_publishes_nothing_unasked(self, trained, run, tmp_path):
         run("scratch/unet")
         assert not (tmp_path / "results").exists()
@@ -359,12 +367,12 @@ def test_a_row_is_trained_and_measured_on_the_test_subset(board, tmp_path):
     row = board.rows.Row("scratch", plan)
     store = board.store.Store(tmp_path / "results", "synthetic")
     page = tmp_path / "to" / "leaderboard.md"
-    work = board.main.Work("synthetic:count=40", tmp_path / "out", page, "command", store, publish=True, seeds=1)
-    leaderboard = board.main.Leaderboard(work)
+    places = "synthetic:count=40", tmp_path / "out", page, "command", store
+    leaderboard = board.main.Leaderboard(*places, publish=True, seeds=1)
     leaderboard.run([row], [1.0])
     assert not leaderboard.failed
     ((result,),) = leaderboard.results.values()
-    folder = RunFolder.open(next((tmp_path / "out").glob("scratch/tiny/*/1s/*/seed-0")))
+    folder = RunFolder.open(next((tmp_path / "out").glob("scratch/tiny/*/*/1s/*/seed-0")))
     metrics = folder.read_metrics()
     assert result.miou == pytest.approx(metrics["subsets"]["test"]["miou"])
     assert (result.epochs, result.validation) == (metrics["epochs"], metrics["subsets"]["validation"]["miou"])

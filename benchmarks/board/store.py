@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,12 @@ from .results import Member
 from .rows import Row
 
 
-def digest_of_data(file: Path, limit: int | None) -> str:
-    """Return a hash of the bytes of a file, and of how many of its images are used."""
-    with file.open("rb") as content:
-        digest = blake2b(content.read(), digest_size=16)
-    if limit is not None:
-        digest.update(str(limit).encode())
-    return digest.hexdigest()
-
-
 @dataclass(frozen=True)
 class Store:
-    """Read and write the results of rows on some data, `folder/TRACK/NAME.jsonl`. `data` is the hash of the data.
+    """Read and write the results of rows on some data, `folder/TRACK/NAME.jsonl`. `data` names the data by their hash.
 
-    A line holds the budget in seconds, the seed and a `Member`, with the hashes of the plan and of the data that it
-    was trained with. Those of an earlier plan or of other data are not read.
+    A line holds the budget in seconds, the seed and a `Member`, with the plan's hash and the data that it was trained
+    with. Those of an earlier plan or of other data are not read.
     """
 
     folder: Path
@@ -38,19 +28,15 @@ class Store:
     def read(self, row: Row, budget: float) -> list[Member]:
         """Return the runs of a row within a budget, with the seeds 0, 1, 2 and so on."""
         names = [field.name for field in fields(Member)]
-        runs = [line for line in self._lines(row) if line["budget"] == budget]
-        return [
-            Member(**{name: run[name] for name in names})
-            for seed, run in enumerate(sorted(runs, key=lambda run: run["seed"]))
-            if run["seed"] == seed
-        ]
+        runs = {line["seed"]: line for line in self._lines(row) if self._is_own(line, budget)}
+        return [Member(**{name: runs[seed][name] for name in names}) for seed in range(len(runs))]
 
     def write(self, row: Row, budget: float, members: Sequence[Member]) -> None:
         """Store the runs of a row within a budget, in place of earlier ones. Those of an earlier plan are left out."""
-        kept = [line for line in self._lines(row) if line["budget"] != budget]
+        kept = [line for line in self._lines(row) if not self._is_own(line, budget)]
         key = {"plan": row.digest, "data": self.data, "budget": budget}
         lines = [*kept, *(key | {"seed": seed} | asdict(member) for seed, member in enumerate(members))]
-        lines.sort(key=lambda line: (line["budget"], line["seed"]))
+        lines.sort(key=lambda line: (line["data"], line["budget"], line["seed"]))
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
         write_bytes(self._file(row), text.encode())
 
@@ -58,7 +44,10 @@ class Store:
         return self.folder / row.track / f"{row.name}.jsonl"
 
     def _lines(self, row: Row) -> list[dict[str, Any]]:
-        """Return the lines of a row's plan on these data."""
+        """Return the lines of a row's plan, also those on other data."""
         file = self._file(row)
         lines = map(json.loads, file.read_text(encoding="utf-8").splitlines()) if file.is_file() else []
-        return [line for line in lines if (line["plan"], line["data"]) == (row.digest, self.data)]
+        return [line for line in lines if line["plan"] == row.digest]
+
+    def _is_own(self, line: dict[str, Any], budget: float) -> bool:
+        return (line["data"], line["budget"]) == (self.data, budget)

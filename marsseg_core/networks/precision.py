@@ -1,4 +1,4 @@
-"""Decide what `precision=auto` means on this machine."""
+"""Decide what `precision=auto` means on this machine, and know how it computes in bfloat16."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
+
+import keras
 
 from ..messages import get_logger
 from ..planning.plan import Plan
@@ -70,16 +72,40 @@ def processor_suits(cpuinfo: str | None) -> tuple[bool, str]:
     """
     if cpuinfo is None:
         return False, f"marsseg does not know whether this processor has bfloat16 ({sys.platform}, no /proc/cpuinfo)"
-    lines = [line.partition(":") for line in cpuinfo.splitlines()]
-    cores = [(key.strip(), set(value.split())) for key, _, value in lines if key.strip() in _FEATURES]
-    if not cores:
+    key, common = _features(cpuinfo)
+    if key is None:
         return False, "/proc/cpuinfo does not tell whether this processor has bfloat16"
-    wanted = _FEATURES[cores[0][0]]
-    common = set.intersection(*(features for _, features in cores))
-    present = [feature for feature in wanted if feature in common]
+    present = [feature for feature in _FEATURES[key] if feature in common]
     if present:
         return True, f"this processor has {' and '.join(present)}"
-    return False, f"this processor has no bfloat16 ({' or '.join(wanted)})"
+    return False, f"this processor has no bfloat16 ({' or '.join(_FEATURES[key])})"
+
+
+def sums_in_float32() -> bool:
+    """Return whether the backend is known to sum products of bfloat16 in float32, as gradients need it.
+
+    On a processor, TensorFlow does so by its kernels of oneDNN for bfloat16, which need AVX-512 or bfloat16 itself.
+    """
+    if keras.backend.backend() != "tensorflow" or accelerators():
+        return True
+    key, common = _features(_cpuinfo() or "")
+    return key is not None and not common.isdisjoint((*_FEATURES[key], "avx512f"))
+
+
+def warn_of_lost_gradients(policy: str) -> None:
+    """Warn before a training in bfloat16 whose gradients would be wrong on this machine."""
+    if policy == "mixed_bfloat16" and not sums_in_float32():
+        _logger.warning(
+            "precision=mixed_bfloat16: unless this processor has AVX-512, TensorFlow sums gradients of convolutions in "
+            "bfloat16, which loses much of them in large batches. Use float32, or auto."
+        )
+
+
+def _features(cpuinfo: str) -> tuple[str | None, set[str]]:
+    """Return the key of the lists of features in the text of /proc/cpuinfo, and the features of all cores."""
+    lines = [line.partition(":") for line in cpuinfo.splitlines()]
+    cores = [(key.strip(), set(value.split())) for key, _, value in lines if key.strip() in _FEATURES]
+    return (cores[0][0], set.intersection(*(features for _, features in cores))) if cores else (None, set())
 
 
 def _cpuinfo() -> str | None:

@@ -21,6 +21,7 @@ from ..networks.build import build_network
 from ..networks.keras_backend.devices import ask_for_determinism, choose_compiler
 from ..networks.keras_backend.optimizers import train_on_one_device, update_in_one_pass
 from ..networks.keras_backend.settings import precision
+from ..networks.precision import warn_of_lost_gradients
 from ..networks.transfer import Transfer
 from ..planning.invoke import build_component
 from ..planning.metrics import PREFIX
@@ -91,6 +92,7 @@ def set_up_training(
     training = plan.training
     if training.deterministic:
         ask_for_determinism()
+    warn_of_lost_gradients(training.precision)
     # Those of a method are checked where they label images: a resumed run does not need them.
     check_runs(plan, data, split, [kind for kind in plan.resolved if kind != kinds.METHOD])
     transfer = None

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from ..precision import sums_in_float32
 from .devices import has_gpu
 
 
@@ -13,14 +14,16 @@ def add_biases_in_float32(network: keras.Model) -> None:
     """Let the bfloat16 layers of a network add their biases in float32, for TensorFlow on a CPU.
 
     Its gradient of a bias is a sum over all cells of the batch, which it computes in bfloat16. Such a sum stops growing
-    at 256 times its summands, and in a large batch most of the gradient is lost. The kernels for GPUs sum in float32,
-    and so does the step that TensorFlow fuses for a plain convolution, which is left as it is for its speed.
+    at 256 times its summands, and in a large batch most of the gradient is lost. The kernels for GPUs sum in float32.
+    So does the step that TensorFlow fuses for a plain convolution where it has kernels of bfloat16: there it is left as
+    it is for its speed.
     """
     if keras.backend.backend() != "tensorflow" or has_gpu():
         return
+    fuses = sums_in_float32()
     for layer in network._flatten_layers():
         bias = getattr(layer, "bias", None) if type(layer).__module__.startswith("keras.") else None
-        fused = isinstance(layer, keras.layers.Conv2D) and tuple(layer.dilation_rate) == (1, 1)
+        fused = fuses and isinstance(layer, keras.layers.Conv2D) and tuple(layer.dilation_rate) == (1, 1)
         # Keras adds a bias of several axes, as in attention, by another function, whose gradient is right.
         if bias is not None and layer.compute_dtype == "bfloat16" and not fused and sum(n > 1 for n in bias.shape) <= 1:
             bias._autocast = False
