@@ -25,7 +25,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from board.budget import epochs_within, fewer_epochs, least_seconds, read_seconds
 from board.results import Member, Result, read_member
 from board.rows import MOST_PARAMETERS, SMALL, TRACKS, Row, find_rows
+from board.rules import broken_rule
 from board.store import Store
 from board.tables import budget_text, to_html, to_markdown, tracks_of
 from board.train import OVERRIDES, SETTINGS, Task
@@ -139,11 +139,11 @@ class Leaderboard:
     def _first(self, row: Row, budget: float) -> tuple[int, Member]:
         """Return the number of epochs that fits the budget, and the run with seed 0 of so many epochs."""
         rounds = _rounds_of(row)
-        seconds = self._folder(row) / "two-epochs.json"
-        if len(read_seconds(seconds)) < 2:
+        seconds = self._folder(row) / "timing.json"
+        if len(read_seconds(seconds)) < 2 * rounds:
             print(f"{row}: timing the first epochs", flush=True)
-            _process(Task(str(row.plan), self.data, 0, max(2, rounds), str(seconds)), row)
-        epochs = epochs_within(budget, read_seconds(seconds)[:2], rounds)
+            _process(Task(str(row.plan), self.data, 0, 2 * rounds, str(seconds)), row)
+        epochs = epochs_within(budget, read_seconds(seconds), rounds)
         member = self._member(row, budget, epochs, 0)
         # Epochs may take longer later on, for example when an encoder is not frozen any more.
         while fewer := fewer_epochs(budget, epochs, member.seconds, rounds):
@@ -193,10 +193,8 @@ def _rounds_of(row: Row) -> int:
         plan = marsseg.plan(row.plan, **words, overrides=OVERRIDES)
     except MarssegError as error:
         raise RowError(" ".join(str(error).split())) from error
-    if plan.transductive:
-        raise RowError("a transductive run learns from the images of the test subset: no row may do this")
-    if any(getattr(each.component, "recorded_runs", ()) for each in chain(*plan.resolved.values())):
-        raise RowError("finished runs hide the time of their training: no row may use them")
+    if rule := broken_rule(plan, row.track):
+        raise RowError(rule)
     return max((each.component.labelling_rounds for each in plan.resolved[METHOD]), default=1)
 
 

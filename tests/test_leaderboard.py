@@ -87,8 +87,10 @@ def test_a_row_that_names_a_recipe_is_that_recipe(path, board):
 
 class TestTheBudget:
     def test_gives_a_multiple_of_the_rounds(self, board):
-        assert board.budget.epochs_within(100, [30.0, 40.0], rounds=3) == 6
-        assert board.budget.epochs_within(5, [30.0, 40.0], rounds=3) == 3
+        ends = [30.0, 40.0, 60.0, 80.0]  # the first epochs of two rounds take 30 and 20 s, further ones 10 and 20 s
+        assert board.budget.epochs_within(109, ends, rounds=2) == 4
+        assert board.budget.epochs_within(110, ends, rounds=2) == 6
+        assert board.budget.epochs_within(5, ends, rounds=2) == 2
         assert board.budget.fewer_epochs(100, 12, 150.0, rounds=3) == 6
         assert board.budget.fewer_epochs(100, 3, 150.0, rounds=3) is None
 
@@ -142,6 +144,13 @@ class TestAResult:
         widths = [high - low for low, high in (each.interval for each in intervals)]
         assert widths[0] < widths[1] / 2
 
+    def test_takes_no_time_of_another_machine(self, board, result):
+        (first, second) = result("scratch/unet", GOOD, POOR).members
+        second = replace(second, seconds=5.0, measured=second.measured | {"machine": "another abacus"})
+        assert (
+            board.results.Result(board.rows.Row("scratch", BENCHMARKS), (first, second)).minutes == first.seconds / 60
+        )
+
     def test_of_an_unfinished_run_does_not_exist(self, board, tmp_path):
         assert board.results.read_member(tmp_path / "run", [1.0], tmp_path / "answer.json") is None
 
@@ -192,6 +201,19 @@ class TestTheTables:
         every = dict.fromkeys([(track, 300.0) for track in board.rows.TRACKS], tables["scratch", 300.0])
         assert "`" not in board.tables.to_html(every, notes, "python x")
         assert "<td>scratch/unet</td>" in page
+
+    def test_name_the_machine_of_each_row_if_they_differ(self, board, result):
+        (member,) = result("scratch/other", GOOD).members
+        other = replace(member, measured=member.measured | {"machine": "another abacus"})
+        rows = [
+            result("scratch/unet", GOOD),
+            board.results.Result(board.rows.Row("scratch", BENCHMARKS / "x"), (other,)),
+        ]
+        text = "Budgets of different machines cannot be compared. an abacus: scratch/unet. another abacus: scratch/x."
+        for table, expected in ((rows, True), (rows[:1], False)):
+            tables = board.tables.tracks_of({300.0: table})
+            assert (text in board.tables.to_markdown(tables, [], "")) is expected
+            assert (text in board.tables.to_html(tables, [], "")) is expected
 
 
 class TestARun:
@@ -257,21 +279,32 @@ class TestARun:
         assert {str(each.row): len(each.members) for each in results} == {"scratch/best": 2, "small/x": 1}
 
     @pytest.mark.parametrize(
-        ("method", "message"),
+        ("track", "plan", "message"),
         [
-            ('name = "fixmatch"\ntransductive = true', "a transductive run learns from the images of the test subset"),
-            (f'name = "pseudo"\nruns = ["{FINISHED}"]', "finished runs hide the time of their training"),
+            ("unlabelled", "semi = 'fixmatch:transductive=true'", "a transductive run learns from the images of the"),
+            ("unlabelled", f"semi = 'pseudo:runs={FINISHED}'", "finished runs hide the time of their training"),
+            ("unlabelled", "arch = 'unet'", "each row there has one"),
+            ("scratch", "semi = 'fixmatch'", "a semi-supervised method is for the track unlabelled"),
+            ("scratch", f"training.init = '{FINISHED}'", "the training of the initial weights (training.init) is not"),
+            ("scratch", "encoder = 'efficientnet_lite0:weights=imagenet'", "are for the track pretrained"),
+            ("pretrained", "encoder = 'efficientnet_lite0:weights=WEIGHTS'", "only published ones are allowed"),
         ],
     )
-    def test_refuses_rows_whose_scores_could_not_be_compared(self, trained, run, tmp_path, method, message):
-        (tmp_path / "x.toml").write_text(f"[semi]\n{method}")
-        assert message in run("unlabelled/x").failed["unlabelled/x"]
+    def test_refuses_rows_whose_scores_could_not_be_compared(self, trained, run, tmp_path, track, plan, message):
+        weights = tmp_path / "weights.npz"
+        weights.touch()
+        (tmp_path / "x.toml").write_text(plan.replace("WEIGHTS", str(weights)))
+        assert message in run(f"{track}/x").failed[f"{track}/x"]
         assert not trained
+
+    def test_takes_published_weights_in_their_track(self, trained, run, tmp_path):
+        (tmp_path / "x.toml").write_text("encoder = 'efficientnet_lite0:weights=imagenet'")
+        assert run("pretrained/x").results[100.0]
 
     def test_trains_whole_rounds(self, trained, run, tmp_path):
         (tmp_path / "x.toml").write_text('semi = "pseudo:runs=none:rounds=3"')
         run("unlabelled/x")
-        assert trained == [("x", 3, "timing"), ("x", 9, 0)]
+        assert trained == [("x", 6, "timing"), ("x", 9, 0)]
 
     def test_takes_fewer_epochs_where_they_take_longer_later(self, trained, run):
         (each,) = run("scratch/slow").results[100.0]

@@ -1,9 +1,10 @@
 """The budget of a training, in processor seconds, and how many epochs it allows.
 
-The number of epochs is fixed before a training, so that its schedule ends where the training ends. It follows from the
-first two epochs: what the first takes longer is tracing and compiling, which is paid once. The budget counts user and
-system time of the process and its children from the first step to the end of the last epoch: steps and validation, but
-not imports, reading of data, building of the network and the final scores.
+The number of epochs is fixed before a training, so that its schedule ends where the training ends. It follows from a
+short training of two epochs: what the first takes longer is tracing and compiling, which is paid once. Where a
+semi-supervised method labels images at the start of each of several rounds, the short training has two epochs in each
+round. The budget counts user and system time of the process and its children from the first step to the end of the last
+epoch: steps and validation, but not imports, reading of data, building of the network and the final scores.
 
 Other programs on the machine only add to this time, so a training that takes too long is timed once more, and each
 epoch counts with the lesser time of the two.
@@ -43,23 +44,20 @@ def least_seconds(ends: Sequence[float], others: Sequence[float]) -> list[float]
     return list(accumulate(map(min, *durations)))
 
 
-def epochs_within(budget: float, first_two: list[float], rounds: int = 1) -> int:
-    """Return how many epochs a budget allows, at least one for each round.
+def epochs_within(budget: float, ends: Sequence[float], rounds: int = 1) -> int:
+    """Return how many epochs a budget allows, at least one for each of the equal rounds of the training.
 
-    `first_two` are the seconds at the end of two epochs. The number is a multiple of `rounds`, the equal parts of the
-    training.
+    `ends` are the seconds at the end of each epoch of a training that has two epochs in each round. Each further epoch
+    of a round takes as long as its second one.
     """
-    first, second = first_two
-    each = max(second - first, 0.01)
-    return _in_rounds(1 + int((budget - first) // each), rounds)
+    durations = [end - start for start, end in zip((0.0, *ends), ends, strict=False)]
+    first, further = sum(durations[::2]), max(sum(durations[1::2]), 0.01)
+    return rounds * (1 + max(0, int((budget - first) // further)))
 
 
 def fewer_epochs(budget: float, epochs: int, seconds: float, rounds: int = 1) -> int | None:
     """Return a smaller number of epochs for a training that took too long; None if it was within its budget."""
     if seconds <= budget * (1 + TOLERANCE) or epochs == rounds:
         return None
-    return _in_rounds(min(epochs - 1, int(epochs * budget / seconds)), rounds)
-
-
-def _in_rounds(epochs: int, rounds: int) -> int:
-    return max(rounds, epochs - epochs % rounds)
+    fewer = min(epochs - 1, int(epochs * budget / seconds))
+    return max(rounds, fewer - fewer % rounds)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from marsseg_core.evaluation.resampling import Counts
+from marsseg_core.evaluation.resampling import Counts, draw_samples
 from marsseg_core.files.run_folder import RunFolder
 
 from .rows import Row
@@ -43,7 +43,7 @@ class Result:
     @property
     def miou(self) -> float:
         """Return the mean IoU of the test subset."""
-        return float(np.mean([mean_ious(member.matrices.sum(axis=0)) for member in self.members]))
+        return float(np.mean([counts_of(member.matrices).of_all().mean_ious() for member in self.members]))
 
     @property
     def validation(self) -> float:
@@ -53,25 +53,20 @@ class Result:
     @property
     def interval(self) -> tuple[float, float]:
         """Return the 95 % interval of `miou` over bootstrap samples of the places, the same for all runs."""
-        places = len(self.members[0].matrices)
-        samples = np.random.default_rng(0).multinomial(places, np.full(places, 1 / places), RESAMPLES)
-        values = [mean_ious(np.tensordot(samples, member.matrices, 1)) for member in self.members]
+        samples = np.concatenate([*draw_samples(len(self.members[0].matrices), RESAMPLES, seed=0)])
+        values = [counts_of(member.matrices).of_samples(samples).mean_ious() for member in self.members]
         low, high = np.quantile(np.mean(values, axis=0), [0.025, 0.975])
         return float(low), float(high)
 
     @property
     def ious(self) -> dict[str, float]:
         """Return the IoU of each class; 0 for a class that occurs neither in the truth nor in the prediction."""
-        values = []
-        for member in self.members:
-            matrix = member.matrices.sum(axis=0)
-            hits = np.diagonal(matrix)
-            values.append(hits / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1) - hits, 1))
+        values = [counts_of(member.matrices).of_all().ious() for member in self.members]
         return dict(zip(self.measured["classes"], np.mean(values, axis=0).tolist(), strict=True))
 
     @property
     def measured(self) -> dict[str, Any]:
-        """Return the measurements of the first run: size, time per image, date."""
+        """Return the measurements of the first run: size, time per image, date, machine."""
         return self.members[0].measured
 
     @property
@@ -81,13 +76,14 @@ class Result:
 
     @property
     def minutes(self) -> float:
-        """Return the processor minutes of a training, the least of the runs: other work on a machine only adds."""
-        return min(member.seconds for member in self.members) / 60
+        """Return the processor minutes of a training: the least of the runs, as other work on a machine only adds."""
+        own = [member.seconds for member in self.members if member.measured["machine"] == self.measured["machine"]]
+        return min(own) / 60
 
 
-def mean_ious(matrices: np.ndarray) -> np.ndarray:
-    """Return the mean IoU over the classes with support of confusion matrices (…, C, C)."""
-    return Counts(np.diagonal(matrices, axis1=-2, axis2=-1), matrices.sum(axis=-2), matrices.sum(axis=-1)).mean_ious()
+def counts_of(matrices: np.ndarray) -> Counts:
+    """Return the pixels of each class of confusion matrices (…, C, C)."""
+    return Counts(np.diagonal(matrices, axis1=-2, axis2=-1), matrices.sum(axis=-2), matrices.sum(axis=-1))
 
 
 def read_member(out: Path, seconds: Sequence[float], answer: Path) -> Member | None:

@@ -24,6 +24,7 @@ TRACKS: Final = {
 # the same plan with a method.
 SCRATCH: Final = "scratch"
 SMALL: Final = "small"
+PRETRAINED: Final = "pretrained"
 UNLABELLED: Final = "unlabelled"
 
 

@@ -74,7 +74,8 @@ def explanation(tables: Tables, notes: Sequence[str]) -> list[str]:
     places = len(members[0].matrices) if members else 0
     lines = [
         "Each row is a plan in `benchmarks/leaderboard/`, trained on the same images within the same processor time. "
-        "Scores are those of the test subset, which chose nothing: means over the runs, which differ in their seeds. "
+        "Scores are those of the test subset: means over the runs, which differ in their seeds. The recipes, whose "
+        "plans some rows have, were settled with scores of these images in view, so theirs may be slightly too high. "
         f"The interval is that of bootstrap samples of the {places} places of the test subset. Classes: IoU.",
         "Minutes: user and system time of a training, first step to end of the last epoch, with validation; the least "
         "of the runs. The number of epochs follows from the first run: where other programs slowed it down, the later "
@@ -87,6 +88,18 @@ def explanation(tables: Tables, notes: Sequence[str]) -> list[str]:
     return [*lines, *notes]
 
 
+def about(track: str, results: Sequence[Result]) -> list[str]:
+    """Return the paragraphs above one table: its rule, and which row is from which machine, if they differ."""
+    rows: dict[str, list[str]] = {}
+    for result in results:
+        for machine in dict.fromkeys(member.measured["machine"] for member in result.members):
+            rows.setdefault(machine, []).append(str(result.row))
+    if len(rows) < 2:
+        return [TRACKS[track]]
+    lists = [f"{machine}: {', '.join(names)}." for machine, names in rows.items()]
+    return [TRACKS[track], " ".join(["Budgets of different machines cannot be compared.", *lists])]
+
+
 def to_markdown(tables: Tables, notes: Sequence[str], command: str) -> str:
     """Return the page in Markdown."""
     parts = ["# Leaderboard", *explanation(tables, notes), f"```sh\n{command}\n```"]
@@ -94,7 +107,7 @@ def to_markdown(tables: Tables, notes: Sequence[str], command: str) -> str:
         head = columns(results)
         rule = ["---", *["--:"] * (len(head) - 1)]
         lines = [f"| {' | '.join(row)} |" for row in (head, rule, *(cells(result, budget) for result in results))]
-        parts += [f"## {track}, {budget_text(budget)}", TRACKS[track], "\n".join(lines)]
+        parts += [f"## {track}, {budget_text(budget)}", *about(track, results), "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -103,7 +116,7 @@ def to_html(tables: Tables, notes: Sequence[str], command: str) -> str:
     shown: list[dict[str, Any]] = [
         {
             "heading": f"{track}, {budget_text(budget)}",
-            "about": TRACKS[track].replace("`", ""),
+            "about": [line.replace("`", "") for line in about(track, results)],
             "columns": [name.strip("`") for name in columns(results)],
             "rows": [cells(result, budget) for result in results],
         }

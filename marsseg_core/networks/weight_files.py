@@ -55,7 +55,11 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
             raise RequestError(content[0], where=str(path), hint=content[1])
         values = dict(reader(path))
     if broken := [name for name, value in values.items() if not np.isfinite(value).all()]:
-        raise RequestError(f"The weights of {broken[0]} are not finite.", where=str(path))
+        raise RequestError(
+            f"The weights of {broken[0]} are not finite.",
+            where=str(path),
+            hint="Write the file again from a network whose weights are finite.",
+        )
     return values
 
 

@@ -34,7 +34,9 @@ def hash_of_weights(path: Path, published: Sequence[str], where: str) -> str:
     is_file_name = path.name.lower().endswith(SUFFIXES)
     if not os.path.exists(path):
         if is_file_name:
-            raise RequestError(f"There is no file of weights '{path}'.", where=where)
+            files = [each.name for each in path.parent.glob("*") if each.name.lower().endswith(SUFFIXES)]
+            hint = nearest(path.name, files, listing=f"Files of weights in {path.parent}")
+            raise RequestError(f"There is no file of weights '{path}'.", where=where, hint=hint)
         hint = f"{nearest(path.name, [NONE_WORD, *published])} Others are the path of a file or of a run folder."
         raise RequestError(f"There are no weights '{path.name}', and no run folder '{path}'.", where=where, hint=hint)
     if not is_file_name:

@@ -19,27 +19,35 @@ Chosen: TypeAlias = Mapping[Kind, tuple[ResolvedComponent, ...]]
 
 
 def check_parts(chosen: Chosen, catalog: Catalog) -> None:
-    """Check that the architecture takes the plan's encoder and bottlenecks."""
+    """Check that the architecture, and those that its parameters name, take the plan's encoder and bottlenecks."""
     for architecture in chosen.get(kinds.ARCHITECTURE, ()):
-        if chosen.get(kinds.ENCODER) and not architecture.component.takes_encoder:
-            raise RequestError(
-                f"The architecture '{architecture.entry.name}' does not take an encoder.",
-                where="--encoder",
-                hint="Leave it out, or use --encoder none if the plan has one. These architectures take one: "
-                f"{', '.join(_architectures_with_encoder(catalog))}.",
-            )
-        if kinds.ENCODER in chosen and not chosen[kinds.ENCODER] and architecture.component.needs_encoder:
-            raise RequestError(
-                f"The architecture '{architecture.entry.name}' needs an encoder.",
-                where="--encoder",
-                hint=f"Choose one of: {', '.join(catalog.names(kinds.ENCODER))}.",
-            )
-        if chosen.get(kinds.BOTTLENECK) and not architecture.component.takes_bottleneck:
-            raise RequestError(
-                f"The architecture '{architecture.entry.name}' does not take a bottleneck.",
-                where="--bottleneck",
-                hint="Leave it out, or use --bottleneck none if the plan has one.",
-            )
+        _check_takes_parts(architecture, f"'{architecture.entry.name}'", chosen, catalog)
+        for inner in architecture.nested:
+            if inner.entry.kind == kinds.ARCHITECTURE:
+                label = f"'{inner.entry.name}' inside '{architecture.entry.name}'"
+                _check_takes_parts(inner, label, chosen, catalog)
+
+
+def _check_takes_parts(architecture: ResolvedComponent, label: str, chosen: Chosen, catalog: Catalog) -> None:
+    if chosen.get(kinds.ENCODER) and not architecture.component.takes_encoder:
+        raise RequestError(
+            f"The architecture {label} does not take an encoder.",
+            where="--encoder",
+            hint="Leave it out, or use --encoder none if the plan has one. These architectures take one: "
+            f"{', '.join(_architectures_with_encoder(catalog))}.",
+        )
+    if kinds.ENCODER in chosen and not chosen[kinds.ENCODER] and architecture.component.needs_encoder:
+        raise RequestError(
+            f"The architecture {label} needs an encoder.",
+            where="--encoder",
+            hint=f"Choose one of: {', '.join(catalog.names(kinds.ENCODER))}.",
+        )
+    if chosen.get(kinds.BOTTLENECK) and not architecture.component.takes_bottleneck:
+        raise RequestError(
+            f"The architecture {label} does not take a bottleneck.",
+            where="--bottleneck",
+            hint="Leave it out, or use --bottleneck none if the plan has one.",
+        )
 
 
 def _architectures_with_encoder(catalog: Catalog) -> list[str]:

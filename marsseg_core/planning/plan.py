@@ -149,6 +149,15 @@ class Plan(HtmlRepr):
         training = self.training
         if training.oversample_class != RAREST and training.oversample == 1 and not training.crop_focus:
             lines.append("training.oversample_class has no effect without training.oversample or training.crop_focus.")
+        for key, value in {"ema_momentum": "ema", "swa_start": "swa"}.items():
+            if training.averaging != value and getattr(training, key) != getattr(TrainingOptions(), key):
+                lines.append(f"training.{key} has no effect without training.averaging={value}.")
+        for resolved in self.resolved[METHOD]:
+            if isinstance(resolved.options, SemiOptions) and resolved.options.ramp >= training.epochs:
+                lines.append(
+                    f"The ramp of {resolved.entry.name} is as long as the training or longer: its term never has its "
+                    "whole weight."
+                )
         if training.unlabelled != OWN and not self.resolved[METHOD]:
             lines.append("The images without labels have no effect, as no --semi names a method that uses them.")
         if self.transductive:
@@ -231,8 +240,8 @@ def _encoder_remarks(options: EncoderOptions, training: TrainingOptions) -> list
             lines.append(f"The encoder's weights are random, and freeze keeps them so in all epochs. {hint}")
         elif options.statistics == "frozen":
             lines.append(
-                "The encoder's weights are random, and statistics=frozen keeps its batch normalisation at the mean 0 "
-                f"and the variance 1. {hint}"
+                "The encoder's weights are random, and statistics=frozen keeps its batch normalisation, if it has any, "
+                f"at the mean 0 and the variance 1. {hint}"
             )
     if never_trained and options.learning_rate_factor != 1:
         lines.append("The encoder's learning_rate_factor has no effect, as freeze keeps its weights in all epochs.")

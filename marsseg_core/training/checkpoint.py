@@ -145,7 +145,7 @@ def load_checkpoint(path: Path, task: keras.Model) -> TrainingProgress:
 
 
 def _of_another_network(path: Path) -> RequestError:
-    return RequestError("The checkpoint belongs to another network or plan.", where=str(path))
+    return RequestError("The checkpoint belongs to another network or plan.", where=str(path), hint=_REMEDY)
 
 
 @contextmanager
@@ -194,7 +194,9 @@ class RestoreStates(keras.callbacks.Callback):
         self._callbacks = callbacks
         self._states = progress.callbacks
         if missing := _by_key(callbacks).keys() - self._states.keys():
-            raise RequestError(f"The checkpoint belongs to another plan: it has no state of {min(missing)}.")
+            raise RequestError(
+                f"The checkpoint belongs to another plan: it has no state of {min(missing)}.", hint=_REMEDY
+            )
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Set the saved attributes."""

@@ -106,7 +106,11 @@ def score_test(folder: RunFolder, plan: Plan) -> dict[str, Any]:
     with folder.claimed(), run_log() as log:
         run = _open_ended(folder, plan)
         if not folder.finished:
-            raise RequestError("The run is not finished.", where=str(folder.path))
+            raise RequestError(
+                "The run is not finished.",
+                where=str(folder.path),
+                hint=f"Resume it: marsseg run --resume {folder.path}",
+            )
         log.begin(folder)
         scores, plain = score_subsets(run, ("test",))
         for key, confusions in (("subsets", scores), ("argmax", plain)):

@@ -126,6 +126,7 @@ def _predict(
         raise RequestError(
             f"The run takes images with {predictor.channels} channels, these have {data.images.shape[-1]}.",
             where=str(folders[0].path),
+            hint="Use a run with as many channels, or images like those that it was trained with.",
         )
     return _finite(predictor.probabilities(unlabelled.images))
 

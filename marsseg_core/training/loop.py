@@ -187,7 +187,11 @@ def resume(
         if labels is None:
             labels = label_images(plan, data, split, unlabelled)
             if labels is not None and folder.environment.is_file():
-                raise RequestError("The labels of the images without labels are gone.", where=str(folder.labels))
+                raise RequestError(
+                    "The labels of the images without labels are gone.",
+                    where=str(folder.labels),
+                    hint="Restore the file from a copy, or train again.",
+                )
         with devices.together():
             setup = set_up_training(
                 plan,

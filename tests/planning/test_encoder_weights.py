@@ -72,6 +72,7 @@ def test_other_weights_do_not_keep_the_old_hash(file, tmp_path):
         ("imagnet", "There are no weights 'imagnet'", "Did you mean 'imagenet'?"),
         ("there/run", "There are no weights 'run', and no run folder", "Known: imagenet, none."),
         ("there/a.npz", "There is no file of weights", f"[encoder {NAME}]"),
+        ("aa.npz", "There is no file of weights", "Did you mean 'a.npz'?"),
         (".", "is not a run folder", "no plan.toml"),
         ("a.txt", "is not a file of weights", "ends in .weights.h5, .npz or .safetensors"),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from helpers.paths import REPOSITORY
 from hypothesis import given, strategies as st
 
 from marsseg_core.components.interfaces import Dataset, Loss
@@ -537,6 +538,26 @@ def test_an_architecture_that_needs_an_encoder_is_refused_without_one(arch):
     assert plan(arch=arch, encoder="efficientnet_lite0").one(kinds.ENCODER)
 
 
+RUN = REPOSITORY / "tests" / "frozen" / "finished"
+
+
+@pytest.mark.parametrize(
+    ("inner", "option", "what"),
+    [
+        (
+            "dense",
+            {"encoder": "efficientnet_lite0"},
+            "The architecture 'dense' inside 'refine' does not take an encoder.",
+        ),
+        ("fpn", {}, "The architecture 'fpn' inside 'refine' needs an encoder."),
+    ],
+)
+def test_an_architecture_inside_another_must_fit_the_encoder(inner, option, what):
+    error = refused(arch=f"refine:run={RUN}:inner={inner}", **option)
+    assert (error.what, error.where) == (what, "--encoder")
+    assert plan(arch=f"refine:run={RUN}:inner=fpn", encoder="efficientnet_lite0").one(kinds.ENCODER)
+
+
 def test_an_architecture_with_an_encoder_of_its_own_needs_none():
     assert plan(arch="segformer").components(kinds.ENCODER) == ()
 
@@ -569,6 +590,25 @@ def test_a_parameter_without_effect_is_remarked(option, idle, used):
     remark = f"{key.partition('=')[0]} of {name} has no effect with {other}."
     assert plan(**{option: idle}).remarks == (remark,)
     assert plan(**{option: used}).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("averaging", "remarked"),
+    [("none", ["ema_momentum", "swa_start"]), ("ema", ["swa_start"]), ("swa", ["ema_momentum"])],
+)
+def test_an_option_of_another_averaging_is_remarked(averaging, remarked):
+    values = [f"training.averaging={averaging}", "training.ema_momentum=0.9", "training.swa_start=0.2"]
+    rules = {"ema_momentum": "ema", "swa_start": "swa"}
+    assert plan(overrides=values).remarks == tuple(
+        f"training.{key} has no effect without training.averaging={rules[key]}." for key in remarked
+    )
+
+
+def test_a_ramp_that_never_ends_is_remarked():
+    assert plan(semi="fixmatch:ramp=3", overrides=["training.epochs=4"]).remarks == ()
+    assert plan(semi="fixmatch:ramp=4", overrides=["training.epochs=4"]).remarks == (
+        "The ramp of fixmatch is as long as the training or longer: its term never has its whole weight.",
+    )
 
 
 def test_a_list_has_no_effect_where_it_is_not_used():

@@ -64,6 +64,7 @@ def refusal(path, task) -> RequestError:
     with pytest.raises(RequestError) as error:
         load_checkpoint(path, task)
     assert error.value.where == str(path)
+    assert error.value.hint
     return error.value
 
 

@@ -26,14 +26,14 @@ class UNet(ConvolutionalArchitecture):
     1 class). This is `filters=32,64,128,256 upsampling=transposed normalisation=none`. With twice as many filters it
     has 31,030,593.
 
-    With an encoder (`--encoder`), its maps take the place of the encoder's levels and of the bottom: the decoder has a
-    level for each of its strides and the size of the image, of `filters`, continued by doubling; `depth` and `bottom`
-    have no effect.
-
     With these parameters, the outputs for equal weights are equal to those of the Keras code of the authors of U-Net++
     (github.com/MrGiovanni/UNetPlusPlus). Its training differs: dropout of 0.5 follows each convolution (here `dropout`
     follows each block), and 3×3 and 1×1 kernels have an L2 penalty of 1e-4 and the initialisation of He and others
     (arXiv 1502.01852). Here there is no penalty, and the initialisation is Glorot's.
+
+    With an encoder (`--encoder`), its maps take the place of the encoder's levels and of the bottom: the decoder has a
+    level for each of its strides and the size of the image, of `filters`, continued by doubling; `depth` and `bottom`
+    have no effect.
 
     Paper: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation",
     arXiv 1505.04597.
