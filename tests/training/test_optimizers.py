@@ -240,9 +240,9 @@ class TestStatistics:
         for one, other in zip(first, again, strict=True):
             np.testing.assert_array_equal(one, other)
 
-    @pytest.mark.parametrize("averaging", ["ema", "swa"])
-    def test_of_averaged_weights_are_their_own(self, averaging, tmp_path):
-        run = small_run(tmp_path, overrides=[f"training.averaging={averaging}", "training.swa_start=0"])
+    @pytest.mark.parametrize("options", [["averaging=ema"], ["averaging=swa", "swa_start=0"]])
+    def test_of_averaged_weights_are_their_own(self, options, tmp_path):
+        run = small_run(tmp_path, overrides=[f"training.{option}" for option in options])
         stored = [np.array(weight) for weight in run.network.weights]
         layers = normalisations(run.network)
         batches = calibration_batches(run.data, run.split["train"], SMALL["batch"])
