@@ -13,8 +13,9 @@ def load_keras() -> None:
     """Import Keras and start its backend; a spinner shows that this takes seconds."""
     check_backend()
     backend = chosen_backend()
-    # TensorFlow Lite imports JAX where both are installed, for conversions that no command makes.
-    unused = ("jax",) if backend == "tensorflow" else ()
+    # Where they are installed, Keras imports scikit-learn for its wrappers, and TensorFlow Lite JAX for conversions.
+    # No command uses these.
+    unused = ("sklearn", "jax") if backend == "tensorflow" else ("sklearn",)
     words = f"Loading Keras on {backend}"
     with waiting(words, level=logging.INFO), imported_on_demand(*unused):
         start_keras()
