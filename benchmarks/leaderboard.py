@@ -77,7 +77,7 @@ class Leaderboard:
         finalists: how many rows of each table are finalists
         results: those of each budget in seconds
         failed: why rows failed
-        missing: the rows that are not trained yet, with their budgets
+        missing: the rows of each budget that are not trained yet
     """
 
     data: str
@@ -91,7 +91,7 @@ class Leaderboard:
     finalists: int = 2
     results: dict[float, list[Result]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
+    missing: dict[float, list[str]] = field(default_factory=dict)
 
     def run(self, rows: Sequence[Row], budgets: Sequence[float]) -> None:
         """Train each row with one seed, then the finalists of each table with all seeds."""
@@ -110,7 +110,7 @@ class Leaderboard:
         try:
             result = Result(row, tuple(self._members(row, budget, seeds)))
         except NotTrainedError:
-            self.missing.append(f"{row} ({budget_text(budget)})")
+            self.missing.setdefault(budget, []).append(str(row))
         except RowError as failure:
             self.failed[str(row)] = str(failure)
             print(f"{row}: failed: {failure}", flush=True)
@@ -118,7 +118,7 @@ class Leaderboard:
             self.results[budget] = [each for each in self.results[budget] if each.row != row] + [result]
             print(f"{row}: {result.miou:.3f} in {result.minutes:.1f} min, {len(result.members)} run(s)", flush=True)
         tables, notes = tracks_of(self.results), [f"Failed: {name}: {reason}" for name, reason in self.failed.items()]
-        notes += [f"Not trained yet: {', '.join(self.missing)}."] if self.missing else []
+        notes += [f"Not trained yet, {budget_text(b)}: {', '.join(names)}." for b, names in self.missing.items()]
         write_bytes(self.page, to_markdown(tables, notes, self.command).encode())
         write_bytes(self.out / "leaderboard.html", to_html(tables, notes, self.command).encode())
 

@@ -74,7 +74,7 @@ def test_importing_keras_imports_no_matplotlib(python):
 @pytest.mark.parametrize("library", ["sklearn", "jax"])
 def test_a_command_loads_keras_without_libraries_that_only_parts_of_it_use(python, library):
     pytest.importorskip(library)
-    code = f"import sys; from marsseg_core.cli.loading import load_keras; load_keras(); before = {{*sys.modules}}\n"
+    code = "import sys; from marsseg_core.cli.loading import load_keras; load_keras(); before = {*sys.modules}\n"
     code += f"import {library}; print('{library}' in before, '{library}' in sys.modules, {library}.__version__ > '')"
     answer = python(code, KERAS_BACKEND="tensorflow")
     assert answer.out == "False True True\n", answer.err

@@ -377,7 +377,7 @@ class TestARun:
         trained.clear()
         leaderboard = run("scratch/unet", "small/new", seeds=3, train=False)
         assert [(each.row.name, len(each.members)) for each in leaderboard.results[100.0]] == [("unet", 1)]
-        assert "Not trained yet: small/new (1.66667 processor minutes)." in (tmp_path / "leaderboard.md").read_text()
+        assert "Not trained yet, 1.66667 processor minutes: small/new." in (tmp_path / "leaderboard.md").read_text()
         assert not trained
         assert not leaderboard.failed
 
