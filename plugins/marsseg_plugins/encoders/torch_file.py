@@ -2,7 +2,9 @@
 
 Such a file is a row of five pickles (two numbers, facts about the machine, the tensors by name, the keys of the
 storages) and then, for each storage, the number of its values and the values. A pickle can call any function that its
-reader lets it find; this reader finds nothing but what tensors by name are made of.
+reader lets it find; this reader finds nothing but what tensors by name are made of. A pickle can also set attributes of
+what it has made, after all checks; here everything but the mapping of the tensors is text, a number or a tuple, which
+have none to set.
 """
 
 from __future__ import annotations
@@ -13,9 +15,8 @@ import math
 import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -28,33 +29,26 @@ _PROTOCOL: Final = 1001
 _MOST_BYTES: Final = 2**30
 
 
-@dataclass(frozen=True)
-class _Storage:
+class _Storage(NamedTuple):
     """Values in a file, which tensors take their own from."""
 
     key: str
-    dtype: np.dtype
+    kind: str
     count: int
 
+    @property
+    def dtype(self) -> np.dtype:
+        """Return the type of the values."""
+        return np.dtype(self.kind)
 
-@dataclass(frozen=True)
-class _Tensor:
+
+class _Tensor(NamedTuple):
     """A view on the values of a storage: its first value, its shape, and the steps from value to value."""
 
     storage: _Storage
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        numbers = (self.offset, *self.shape, *self.strides)
-        if any(type(number) is not int or number < 0 for number in numbers) or len(self.shape) != len(self.strides):
-            raise ValueError("a tensor has an impossible shape")
-        last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
-        if last >= self.storage.count or math.prod(self.shape) > self.storage.count:
-            raise ValueError(
-                f"a tensor of shape {self.shape} is larger than its storage of {self.storage.count:,} values"
-            )
 
     def read(self, values: np.ndarray) -> np.ndarray:
         """Return the tensor as an array, from the values of its storage."""
@@ -65,6 +59,12 @@ class _Tensor:
 def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
     if not isinstance(storage, _Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
         raise ValueError("a tensor has no storage")
+    numbers = (offset, *shape, *strides)
+    if any(type(number) is not int or number < 0 for number in numbers) or len(shape) != len(strides):
+        raise ValueError("a tensor has an impossible shape")
+    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    if last >= storage.count or max(math.prod(shape), *numbers) > storage.count:
+        raise ValueError(f"a tensor of shape {shape} is larger than its storage of {storage.count:,} values")
     return _Tensor(storage, offset, shape, strides)
 
 
@@ -74,8 +74,8 @@ class _Unpickler(pickle.Unpickler):
     names: Final[Mapping[tuple[str, str], Any]] = {
         ("collections", "OrderedDict"): OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-        ("torch", "FloatStorage"): np.dtype("<f4"),
-        ("torch", "LongStorage"): np.dtype("<i8"),
+        ("torch", "FloatStorage"): "<f4",
+        ("torch", "LongStorage"): "<i8",
     }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -87,8 +87,8 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> _Storage:
         """Return the storage that a tensor refers to. Raises ValueError where it is described in another way."""
         match pid:
-            case ("storage", np.dtype() as dtype, str() as key, "cpu", int() as count, None) if count > 0:
-                return _Storage(key, dtype, count)
+            case ("storage", ("<f4" | "<i8") as kind, str() as key, "cpu", int() as count, None) if count > 0:
+                return _Storage(key, kind, count)
         raise ValueError("a storage is described in an unknown way")
 
 
@@ -116,19 +116,26 @@ def parse_tensors(content: bytes) -> dict[str, np.ndarray]:
         magic, protocol, machine, tensors, keys = (_Unpickler(file).load() for _ in range(5))
     except (pickle.UnpicklingError, EOFError, TypeError, AttributeError, IndexError, KeyError, MemoryError) as cause:
         raise ValueError(f"its pickle is damaged: {cause}") from cause
-    if (magic, protocol) != (_MAGIC, _PROTOCOL) or not isinstance(machine, dict) or not machine.get("little_endian"):
+    if (magic, protocol) != (_MAGIC, _PROTOCOL) or not _is_little_endian(machine):
         raise ValueError("it is not a file in PyTorch's old format")
-    if not isinstance(tensors, dict) or not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
+    # A pickle can hide the methods of an OrderedDict behind attributes.
+    named = dict.items(tensors) if isinstance(tensors, dict) else [(None, tensors)]
+    if not all(isinstance(name, str) and isinstance(tensor, _Tensor) for name, tensor in named):
         raise ValueError("it holds something other than tensors by name")
+    tensors = dict(named)
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
     if any(tensor.storage != storages[tensor.storage.key] for tensor in tensors.values()):
         raise ValueError("a storage is described in two ways")
-    if not isinstance(keys, list) or sorted(keys) != sorted(storages):
+    if not isinstance(keys, list) or len(keys) != len(storages) or not all(key in keys for key in storages):
         raise ValueError("its storages are not those of its tensors")
     values = {key: _values(storages[key], file) for key in keys}
     if file.read(1):
         raise ValueError("it continues after its last storage")
     return {name: tensor.read(values[tensor.storage.key]) for name, tensor in tensors.items()}
+
+
+def _is_little_endian(machine: Any) -> bool:
+    return isinstance(machine, dict) and dict.get(machine, "little_endian") is True
 
 
 def _values(storage: _Storage, file: io.BytesIO) -> np.ndarray:

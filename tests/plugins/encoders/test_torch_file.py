@@ -30,6 +30,13 @@ class Call:
         self.name, self.arguments = name, arguments
 
 
+class Build:
+    """A value whose attributes a pickle sets, without a call of anything."""
+
+    def __init__(self, value: object, state: object) -> None:
+        self.value, self.state = value, state
+
+
 class Reference:
     """A reference to a storage."""
 
@@ -48,6 +55,8 @@ def pickled(value: object) -> bytes:
                 return parts(value.name) + parts(value.arguments) + b"R"
             case Reference():
                 return parts(value.pid) + b"Q"
+            case Build():
+                return parts(value.value) + parts(value.state) + b"b"
             case tuple():
                 return b"(" + b"".join(map(parts, value)) + b"t"
             case list():
@@ -60,6 +69,7 @@ def pickled(value: object) -> bytes:
 
 
 FLOATS, LONGS = Name("torch", "FloatStorage"), Name("torch", "LongStorage")
+ORDERED = Name("collections", "OrderedDict")
 
 
 def tensor(key="1", count=6, offset=0, shape=(2, 3), strides=(3, 1), kind=FLOATS, device="cpu"):
@@ -71,8 +81,13 @@ def tensor(key="1", count=6, offset=0, shape=(2, 3), strides=(3, 1), kind=FLOATS
         shape,
         strides,
         False,
-        Call(Name("collections", "OrderedDict")),
+        Call(ORDERED),
     )
+
+
+def changed_storage(**state):
+    storage = Build(Reference("storage", FLOATS, "1", "cpu", 6, None), state)
+    return Call(Name("torch._utils", "_rebuild_tensor_v2"), storage, 0, (4000,), (1,))
 
 
 def torch_file(tensors: object, keys=("1",), data=None, magic=MAGIC, machine=None) -> bytes:
@@ -123,6 +138,21 @@ def test_tensors_are_read_with_their_strides():
         pytest.param(torch_file({"a": tensor(shape=(-2, 3))}), "impossible shape", id="a negative shape"),
         pytest.param(torch_file({"a": tensor(strides=(-3, 1))}), "impossible shape", id="negative steps"),
         pytest.param(torch_file({"a": tensor(offset=1)}), "larger than its storage", id="beyond its storage"),
+        pytest.param(
+            torch_file({"a": Build(tensor(), {"shape": (4000,), "strides": (1,)})}), "damaged", id="a shape set later"
+        ),
+        pytest.param(
+            torch_file({"a": Build(tensor(), (None, {"strides": (2**40, 1)}))}), "damaged", id="steps set later"
+        ),
+        pytest.param(torch_file({"a": changed_storage(count=4000)}), "damaged", id="a size of a storage set later"),
+        pytest.param(
+            torch_file({"a": Build(FLOATS, (3, ">", None, None, None, -1, -1, 0))}), "damaged", id="a changed type"
+        ),
+        pytest.param(
+            torch_file(Build(Call(ORDERED, [("a", 1)]), {"values": ORDERED})),
+            "something other than tensors",
+            id="a mapping whose methods are others",
+        ),
         pytest.param(torch_file({"a": tensor(shape=(2.0, 3))}), "impossible shape", id="a shape of floats"),
         pytest.param(torch_file({"a": tensor(device="cuda:0")}), "unknown way", id="another device"),
         pytest.param(
@@ -131,6 +161,11 @@ def test_tensors_are_read_with_their_strides():
             id="two sizes of a storage",
         ),
         pytest.param(torch_file({"a": tensor()}, keys=("2",)), "not those of its tensors", id="another storage"),
+        pytest.param(torch_file({"a": tensor()}, keys=(1,)), "not those of its tensors", id="a number as key"),
+        pytest.param(torch_file({1: tensor()}), "something other than tensors", id="a name that is a number"),
+        pytest.param(
+            torch_file({"a": tensor(shape=(1, 3), strides=(2**62, 1))}), "larger than its storage", id="a huge step"
+        ),
         pytest.param(torch_file({"a": tensor()}, keys=("1", "1")), "not those of its tensors", id="a storage twice"),
         pytest.param(
             torch_file({"a": tensor()}, data=struct.pack("<q", 2**60)), "another number of values", id="a huge count"
@@ -153,6 +188,18 @@ def test_anything_else_is_refused_and_executed_never(content, message, tmp_path,
     with pytest.raises(ValueError, match=message):
         parse_tensors(content)
     assert os.listdir(tmp_path) == []
+
+
+def test_whole_numbers_are_read():
+    data = struct.pack("<q", 2) + np.array([5, -7], "<i8").tobytes()
+    content = torch_file({"steps": tensor(count=2, shape=(2,), strides=(1,), kind=LONGS)}, data=data)
+    np.testing.assert_array_equal(parse_tensors(content)["steps"], [5, -7])
+
+
+def test_attributes_of_the_mapping_are_ignored():
+    """PyTorch sets `_metadata` of the mapping of a network's tensors."""
+    mapping = Build(Call(ORDERED, [("a", tensor())]), {"_metadata": {}})
+    assert parse_tensors(torch_file(mapping))["a"].shape == (2, 3)
 
 
 def test_a_file_with_another_checksum_is_not_even_parsed(tmp_path):
