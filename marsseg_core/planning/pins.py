@@ -15,11 +15,12 @@ from typing import Any
 from ..data.split_check import checked_hash
 from ..data.split_options import DRAWN, GIVEN
 from ..data.split_source import SplitSource
-from ..errors import RequestError
+from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from .encoder_weights import check_encoder_of_run, hash_of_weights, path_of_weights
+from .grammar import NamedComponent, resolve_composition
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import canonical_monitor
 from .options import OF_LABELLED_DATA, OWN
@@ -68,18 +69,18 @@ def overlay_unlabelled(section: Values, text: Any, catalog: Catalog) -> Any:
     earlier = section.values.get("unlabelled", OWN)
     if not isinstance(text, str) or text in OF_LABELLED_DATA or earlier in OF_LABELLED_DATA:
         return text
-    new, old = (named_dataset(each, f"--unlabelled {each}", catalog) for each in (text, earlier))
+    new, old = (_unlabelled_dataset(each, catalog) for each in (text, earlier))
     if catalog.find(kinds.DATASET, new.name) != catalog.find(kinds.DATASET, old.name):
         return text
     return _composition(new.name, {**old.parameters, **new.parameters})
 
 
 def pin_unlabelled(section: Values, catalog: Catalog) -> None:
-    """Make the path of `unlabelled` absolute, since the plan may be read from another working directory."""
+    """Check `unlabelled`, and make its path absolute, since the plan may be read from another working directory."""
     text = section.values.get("unlabelled", OWN)
     if not isinstance(text, str) or text in OF_LABELLED_DATA:
         return
-    named = named_dataset(text, f"--unlabelled {text}", catalog)
+    named = _unlabelled_dataset(text, catalog)
     values = {key: str(value) for key, value in named.parameters.items()}
     if "path" in values:
         values["path"] = os.path.abspath(os.path.expanduser(values["path"]))
@@ -89,7 +90,23 @@ def pin_unlabelled(section: Values, catalog: Catalog) -> None:
             where=f"--unlabelled {text}",
             hint="Name a link to it without them.",
         )
-    section.set({"unlabelled": _composition(named.name, values)}, section.origins["unlabelled"])
+    composition = _composition(named.name, values)
+    try:
+        resolve_composition(kinds.DATASET, composition, catalog)
+    except RequestError as error:
+        error.where = f"--unlabelled {text}"
+        raise
+    section.set({"unlabelled": composition}, section.origins["unlabelled"])
+
+
+def _unlabelled_dataset(text: str, catalog: Catalog) -> NamedComponent:
+    try:
+        return named_dataset(text, f"--unlabelled {text}", catalog)
+    except RequestError as error:
+        if not {"/", ":"} & set(text):
+            hint = nearest(text, OF_LABELLED_DATA, listing="Images of the labelled data set")
+            error.hint = hint if hint.startswith("Did") else "\n".join(filter(None, [error.hint, hint]))
+        raise
 
 
 def _composition(name: str, values: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ from ..registry.plugin_files import (
 from ..registry.session import Session
 from . import grammar
 from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_document, recipe_document
-from .finished_runs import record_of, recorded_entries, recorded_runs
+from .finished_runs import JOINT, record_of, recorded_entries, recorded_runs
 from .fitting import check_length, check_losses, check_parts, check_weighting
 from .invoke import nested_components
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
@@ -330,6 +330,8 @@ class PlanBuilder:
                 lists = grammar.divided_list(self.texts.get(kind, ""))
                 if lists and re.fullmatch(grammar.NUMBER, named.name):
                     problem.hint = f"A comma begins another component: set a list with --set {kind.option}.{lists}"
+                elif os.path.isdir(named.name):
+                    problem.hint = f"A comma begins another component: join several runs with {JOINT}."
                 raise
             distribution, _, short = named.name.rpartition("/")
             missing = Entry(kind, short, "", distribution, named.version, status=INVALID, reason=problem.what)

@@ -53,8 +53,7 @@ def sources(network, name):
 
 
 @pytest.mark.parametrize("size", [{}, SMALL], ids=["64x128", "40x70"])
-@pytest.mark.parametrize("stride", [None, 8, 16])
-def test_unet_takes_the_maps_of_an_encoder(size, stride):
+def test_unet_takes_the_maps_of_an_encoder(size):
     network = marsseg.network("unet:width=0.125", encoder=Halving(), **size)
     assert network.output_shape == (None, size.get("height", 64), size.get("width", 128), 5)
     names = [layer.name for layer in network.layers]

@@ -44,6 +44,22 @@ def read(**words):
 
 
 class TestImages:
+    @pytest.mark.parametrize(
+        ("source", "what", "hint"),
+        [
+            ("unusd", "There is no data set 'unusd'.", "Did you mean 'unused'?"),
+            ("zzz", "There is no data set 'zzz'.", "Images of the labelled data set: own, unused."),
+            ("synthetic:cont=3", "There is no parameter 'cont'.", "Did you mean 'count'?"),
+        ],
+    )
+    def test_of_a_wrong_source_are_an_error_of_the_plan(self, source, what, hint, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(RequestError) as caught:
+            marsseg.plan(**WORDS | {"semi": "fixmatch", "unlabelled": source})
+        assert caught.value.what.startswith(what)
+        assert caught.value.where == f"unlabelled='{source}'"
+        assert hint in caught.value.hint
+
     def test_of_validation_and_test_are_left_out(self):
         unlabelled = read()
         assert (len(unlabelled.images), unlabelled.held_out) == (24 - 6, 6)

@@ -34,7 +34,7 @@ class _Storage(NamedTuple):
 
     key: str
     kind: str
-    count: int
+    size: int
 
     @property
     def dtype(self) -> np.dtype:
@@ -63,8 +63,8 @@ def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any
     if any(type(number) is not int or number < 0 for number in numbers) or len(shape) != len(strides):
         raise ValueError("a tensor has an impossible shape")
     last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    if last >= storage.count or max(math.prod(shape), *numbers) > storage.count:
-        raise ValueError(f"a tensor of shape {shape} is larger than its storage of {storage.count:,} values")
+    if last >= storage.size or max(math.prod(shape), *numbers) > storage.size:
+        raise ValueError(f"a tensor of shape {shape} is larger than its storage of {storage.size:,} values")
     return _Tensor(storage, offset, shape, strides)
 
 
@@ -140,7 +140,7 @@ def _is_little_endian(machine: Any) -> bool:
 
 def _values(storage: _Storage, file: io.BytesIO) -> np.ndarray:
     count = int.from_bytes(file.read(8), "little", signed=True)
-    content = file.read(storage.count * storage.dtype.itemsize)
-    if count != storage.count or len(content) != storage.count * storage.dtype.itemsize:
+    content = file.read(storage.size * storage.dtype.itemsize)
+    if count != storage.size or len(content) != storage.size * storage.dtype.itemsize:
         raise ValueError(f"the storage {storage.key} has another number of values than its tensors say")
     return np.frombuffer(content, storage.dtype)

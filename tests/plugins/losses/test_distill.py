@@ -117,6 +117,11 @@ class TestInARun:
             shutil.rmtree(copy)
         assert marsseg.plan(tmp_path / "plan.toml").to_toml() == plan.to_toml()
 
+    def test_a_comma_between_runs_is_an_error_that_says_how_to_join_them(self, tmp_path):
+        with pytest.raises(RequestError, match=f"There is no loss '{tmp_path}'") as caught:
+            marsseg.plan(loss=f"distill:runs={RUN},{tmp_path}", data=DATA)
+        assert caught.value.hint == "A comma begins another component: join several runs with +."
+
     def test_the_teachers_see_the_images_of_the_batch(self):
         plan = planned([RUN])
         data = marsseg.dataset(DATA)
