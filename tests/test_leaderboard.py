@@ -392,6 +392,16 @@ class TestARun:
         assert "no such loss" in (tmp_path / "out" / "leaderboard.html").read_text()
 
 
+def test_the_page_of_the_documentation_is_what_is_published(board, real_tiles, tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    command = ["leaderboard.py", str(real_tiles), "--out", str(tmp_path), "--page", str(page), "--stored"]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as end:
+        board.main.main()
+    assert end.value.code == 0
+    assert page.read_text() == (REPOSITORY / "docs" / "leaderboard.md").read_text()
+
+
 @pytest.mark.slow
 def test_a_row_is_trained_and_measured_on_the_test_subset(board, tmp_path):
     plan = tmp_path / "scratch" / "tiny.toml"
