@@ -95,16 +95,17 @@ def resolve_composition(
 
     If several distributions provide a name, the distribution `prefer` is used. Errors name `where`, else the text.
     """
-    catalog, where = catalog or installed(), where or text
-    entries = [(catalog.find(kind, named.name, where=where, prefer=prefer), named) for named in parse(text)]
+    catalog = catalog or installed()
+    entries = [(catalog.find(kind, named.name, where=where or text, prefer=prefer), named) for named in parse(text)]
     options = options_of(kind)
     core = parameters_of(options)
     resolved = []
     for entry, named in entries:
         own = {key: value for key, value in named.parameters.items() if key not in core}
         others = {key: value for key, value in named.parameters.items() if key in core}
-        component = configure(load(entry), own, where=named.name)
-        resolved.append(ResolvedComponent(entry, component, configure(options, others, where=named.name)))
+        place = f"{named.name}, {where}" if where else named.name
+        component = configure(load(entry), own, where=place)
+        resolved.append(ResolvedComponent(entry, component, configure(options, others, where=place)))
     return resolved
 
 

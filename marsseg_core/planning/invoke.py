@@ -65,9 +65,11 @@ def _misfit(entry: Entry, why: str) -> RequestError:
     return RequestError(what, where=f"{option} {entry.name}", hint=hint)
 
 
-def nested_components(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> tuple[ResolvedComponent, ...]:
+def nested_components(
+    kind: Kind, text: str, catalog: Catalog, owner: Entry, *, where: str | None = None
+) -> tuple[ResolvedComponent, ...]:
     """Create the components of a composition text that is a parameter of the component `owner`.
 
-    If several distributions provide a name, the owner's distribution is used.
+    If several distributions provide a name, the owner's distribution is used. Errors name `where`, else the text.
     """
-    return tuple(grammar.resolve_composition(kind, text, catalog, owner.distribution))
+    return tuple(grammar.resolve_composition(kind, text, catalog, owner.distribution, where=where))

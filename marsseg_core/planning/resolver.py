@@ -400,6 +400,13 @@ class PlanBuilder:
             return f"--{kind.option} {self.texts[kind]}"
         return what if origin is None else f"{what}, {origin}"
 
+    def _place_of_text(self, kind: Kind, item: Item, text: str) -> str:
+        """Return where the composition text comes from that is the value of a parameter of a component."""
+        key = next((key for key, value in item.values.items() if value == text), None)
+        if key is None:
+            return f"{kind.option} {item.entry.name}"
+        return self._place(kind, f"{kind.option}.{item.entry.name}.{key}", item.origins[key])
+
     def _configured(self, kind: Kind, item: Item, cls: type[C], known: Collection[str]) -> C:
         """Create a component, or the options that marsseg adds to it. An error says where the wrong value is from."""
         where = f"{kind.option} {item.entry.name}"
@@ -445,7 +452,9 @@ class PlanBuilder:
             nested = tuple(
                 each
                 for nested_kind, text in component.compositions()
-                for each in nested_components(nested_kind, text, self.catalog, item.entry)
+                for each in nested_components(
+                    nested_kind, text, self.catalog, item.entry, where=self._place_of_text(kind, item, text)
+                )
             )
         nested += self._components_of_runs(component, nested)
         if item.python_object is not None:

@@ -152,6 +152,18 @@ WRONG = {
         "",
         "--set loss.dice.weights=1,-2.5,1e-3",
     ),
+    "component in a component": (
+        {"arch": "dual:first_bottleneck=nosuch"},
+        "There is no bottleneck 'nosuch'.",
+        "--arch dual:first_bottleneck=nosuch",
+        "Installed bottleneck names",
+    ),
+    "parameter of a component in a component": (
+        {"semi": "fixmatch", "overrides": ["semi.fixmatch.strong=noise:q=7"]},
+        "There is no parameter 'q'.",
+        "noise, semi.fixmatch.strong, --set",
+        "Its parameters: sigma.",
+    ),
     "number without a list": ({"loss": "dice,3"}, "There is no loss '3'.", "", "Installed loss names"),
     "list with plus": (
         {"arch": "unet:filters=16+32"},
