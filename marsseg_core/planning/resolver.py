@@ -25,6 +25,7 @@ from ..components.given import given_entry, holding
 from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
 from ..errors import PluginError, RequestError, nearest
+from ..files.run_folder import RunFolder
 from ..registry import kinds, parameters
 from ..registry.entries import INVALID, Entry
 from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, Kind
@@ -330,7 +331,7 @@ class PlanBuilder:
                 lists = grammar.divided_list(self.texts.get(kind, ""))
                 if lists and re.fullmatch(grammar.NUMBER, named.name):
                     problem.hint = f"A comma begins another component: set a list with --set {kind.option}.{lists}"
-                elif os.path.isdir(named.name):
+                elif RunFolder(Path(named.name)).begun:
                     problem.hint = f"A comma begins another component: join several runs with {JOINT}."
                 raise
             distribution, _, short = named.name.rpartition("/")

@@ -120,6 +120,9 @@ class TestInARun:
     def test_a_comma_between_runs_is_an_error_that_says_how_to_join_them(self, tmp_path):
         with pytest.raises(RequestError, match=f"There is no loss '{tmp_path}'") as caught:
             marsseg.plan(loss=f"distill:runs={RUN},{tmp_path}", data=DATA)
+        assert caught.value.hint.startswith("Installed loss names")  # any other folder is a wrong name
+        with pytest.raises(RequestError, match=f"There is no loss '{RUN}'") as caught:
+            marsseg.plan(loss=f"distill:runs={RUN},{RUN}", data=DATA)
         assert caught.value.hint == "A comma begins another component: join several runs with +."
 
     def test_the_teachers_see_the_images_of_the_batch(self):
