@@ -96,7 +96,7 @@ def counted(count: int, one: str, several: str | None = None) -> str:
 
 
 def nearest(wrong: str, known: Iterable[str], *, listing: str = "Known") -> str:
-    """Return a hint for a wrong name: the most similar known name, or a list of all known names.
+    """Return a hint for a wrong name: the known names that begin or end with it, the most similar one, or all of them.
 
     Args:
         wrong: the unknown name
@@ -109,14 +109,20 @@ def nearest(wrong: str, known: Iterable[str], *, listing: str = "Known") -> str:
     Example:
         >>> nearest("dnse", ["dense", "unet"])
         "Did you mean 'dense'?"
+        >>> nearest("flip", ["hflip", "vflip", "rotate"])
+        "Did you mean 'hflip' or 'vflip'?"
         >>> nearest("zzz", ["dense", "unet"])
         'Known: dense, unet.'
     """
     from difflib import get_close_matches
 
     known = list(known)
-    # The default cutoff of difflib also finds prefixes, such as "filter" for "filters".
-    close = get_close_matches(wrong, known, n=1)
+    by_lower = {name.lower(): name for name in known}
+    word = wrong.lower()
+    close = [name for name in by_lower if len(word) > 2 and (name.startswith(word) or name.endswith(word))]
+    if not 0 < len(close) <= 3:
+        close = get_close_matches(word, by_lower, n=1)
     if close:
-        return f"Did you mean '{close[0]}'?"
+        choices = " or ".join(f"'{by_lower[name]}'" for name in sorted(close))
+        return f"Did you mean {choices}?"
     return f"{listing}: {', '.join(sorted(known))}." if known else f"{listing}: none."

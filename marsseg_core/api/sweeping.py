@@ -96,7 +96,7 @@ def sweep(
     from ..files.atomic import refuse_existing
     from ..sweeps.draw import warnings_of
     from ..sweeps.options import SweepRequest, make_options
-    from ..sweeps.space import make_space
+    from ..sweeps.space import make_space, refuse_constant
     from ..sweeps.sweep import begin_sweep, open_sweep
 
     places, disabled = count_of(jobs, "jobs", at_least=1), texts_of(disable, "disable")
@@ -122,6 +122,7 @@ def sweep(
     )
     request = SweepRequest.of_texts(options, request_of(base, arguments, overrides, plugins), disabled)
     space = make_space(options.varied, request.request, session)
+    refuse_constant(space)
     for line in warnings_of(options, space):
         _logger.warning(line)
     if folder is not None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..registry.catalog import Catalog
 from ..registry.entries import CONFLICT, Entry
-from ..registry.kinds import ARCHITECTURE, DATASET, ENCODER, EXECUTOR, EXPORTER, LOSS, METRIC, WEIGHTING
+from ..registry.kinds import ARCHITECTURE, DATASET, ENCODER, EXECUTOR, EXPORTER, LOSS, METHOD, METRIC, WEIGHTING, Kind
 
 if TYPE_CHECKING:
     from ..registry.parameters import Parameter
+
+# Images for semi-supervised methods: scenes after those of the default data set.
+UNLABELLED: Final = "synthetic:first=160:count=200"
 
 
 def example_command(entry: Entry, cls: Any, parameters: Sequence[Parameter], catalog: Catalog) -> str:
@@ -23,7 +26,9 @@ def example_command(entry: Entry, cls: Any, parameters: Sequence[Parameter], cat
         return f"marsseg run --metrics {name}"
     from ..registry.parameters import to_text
 
-    inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
+    idle = _without_effect(entry, cls, parameters)
+    brief = (p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None)))
+    inline = next((p for p in brief if p.name not in idle), None)
     setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
     option = entry.kind.option
     if entry.kind == EXPORTER:
@@ -34,17 +39,31 @@ def example_command(entry: Entry, cls: Any, parameters: Sequence[Parameter], cat
         words = "--arch unet "  # the default architecture does not take one
     if entry.kind == EXECUTOR:
         words = "--vary training.seed=0,1 "
-    encoder = _an_encoder(catalog) if entry.kind == ARCHITECTURE and cls.needs_encoder else ""
+    others = _others(entry.kind, cls, catalog)
     # Required parameters of the built-in components are runs, a number, or a list with a number for each loss.
     value = ",".join("1" for _ in losses) or "1"
     needed = {p.name: "RUN" if p.name in ("run", "runs") else value for p in parameters if p.required}
     required = "".join(f" --set {option}.{name}.{key}={value}" for key, value in needed.items())
-    return f"marsseg {entry.kind.command} {words}--{option} {name}{setting}{required}{encoder}"
+    return f"marsseg {entry.kind.command} {words}--{option} {name}{setting}{required}{others}"
 
 
-def _an_encoder(catalog: Catalog) -> str:
-    """Return the option with an installed encoder, for an architecture that needs one."""
-    return f" --encoder {next(iter(catalog.names(ENCODER)), 'NAME')}"
+def _without_effect(entry: Entry, cls: Any, parameters: Sequence[Parameter]) -> Collection[str]:
+    """Return the parameters that have no effect while the others have their defaults."""
+    if any(parameter.required for parameter in parameters):
+        return ()
+    from ..registry.loading import plugin_errors_named
+
+    with plugin_errors_named(entry, "failed"):
+        return tuple(cls().without_effect())
+
+
+def _others(kind: Kind, cls: Any, catalog: Catalog) -> str:
+    """Return the options that a component needs beside its own."""
+    if kind == ARCHITECTURE and cls.needs_encoder:
+        return f" --encoder {next(iter(catalog.names(ENCODER)), 'NAME')}"
+    if kind == METHOD:
+        return f" --unlabelled {UNLABELLED}"
+    return ""
 
 
 def _two_losses(catalog: Catalog) -> list[str]:

@@ -11,7 +11,7 @@ from ..errors import RequestError, nearest
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import ALL_KINDS
-from ..registry.listing import find_kind, with_summary
+from ..registry.listing import find_kind, kind_hint, with_summary
 from ..registry.session import open_session
 from .common_options import Disable, Plugins
 from .completion import kinds_or_names, names_of_kind
@@ -65,6 +65,8 @@ def list(
 
 def _hint(wrong: str | None, catalog: Catalog) -> str:
     entries = catalog.everything
+    if hint := kind_hint(wrong or ""):
+        return hint
     if wrong and (of_other_kind := [entry for entry in entries if _matches(entry, wrong)]):
         return f"'{of_other_kind[0].name}' is {of_other_kind[0].kind.with_article}."
     return catalog.similar(wrong or "", [kind.name for kind in ALL_KINDS] + [entry.name for entry in entries])

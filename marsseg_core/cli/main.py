@@ -20,6 +20,7 @@ from ..messages import log_waiting
 from ..networks.processes import joined
 from ..printable import printable
 from ..registry.distribution import version
+from ..registry.kinds import PLAN_KINDS
 from ..registry.source_code import docstring_of
 from .bash import whole_words
 from .configured import configured, name_file, read_defaults, settle, take_defaults, wrong_default
@@ -186,7 +187,10 @@ class _Command(TyperCommand):
         for word in args:
             option = word.partition("=")[0]
             if option in seen and option not in repeatable and not ctx.resilient_parsing:
-                raise RequestError(f"{option} is used twice.", where=ctx.info_name, hint="Remove one of the two.")
+                hint = "Remove one of the two."
+                if "--vary" in repeatable and option in {f"--{kind.option}" for kind in PLAN_KINDS}:
+                    hint += f" To try both: --vary {option[2:]}=A --vary {option[2:]}=B."
+                raise RequestError(f"{option} is used twice.", where=ctx.info_name, hint=hint)
             if option.startswith("--"):
                 seen.add(option)
         take_unset_options_as_they_are(self.get_params(ctx))

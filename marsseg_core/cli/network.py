@@ -14,7 +14,7 @@ from ..files.atomic import atomic_write, require_parent
 from ..files.waiting import waiting
 from ..networks.startup import check_backend
 from ..registry.entries import Entry
-from ..registry.kinds import ARCHITECTURE, RECIPE
+from ..registry.kinds import ARCHITECTURE, BOTTLENECK, ENCODER, RECIPE
 from ..registry.session import Session
 from .loading import load_keras
 from .output import print_table, print_text, say
@@ -34,8 +34,10 @@ def build(entry: Entry, text: str, parts: Mapping[str, str], size: str, classes:
     if entry.kind not in (ARCHITECTURE, RECIPE):
         raise RequestError(
             f"'{entry.name}' is {entry.kind.with_article}: only an architecture or a recipe can be built.",
-            where="--build",
-            hint="`marsseg show unet --build --bottleneck NAME` builds an architecture with a bottleneck.",
+            where=f"show {text}",
+            hint=f"`marsseg show unet --{entry.kind.option} {text}` builds a network with it."
+            if entry.kind in (ENCODER, BOTTLENECK)
+            else f"`marsseg show {entry.name}` describes it.",
         )
     match = _SIZE_PATTERN.fullmatch(size)
     if match is None or min(map(int, match.groups("1"))) < 1:

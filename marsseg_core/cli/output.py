@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Container, Sequence
 from typing import Any, Final, Literal
@@ -53,6 +54,25 @@ def print_text(text: str = "") -> None:
         console.print(Text(text))
     else:
         print(text, file=results(), flush=True)
+
+
+def print_prose(text: str) -> None:
+    """Print text in paragraphs, which a terminal fills to its width. Indented lines and code stay as they are."""
+    if not _console().is_terminal:
+        print_text(text)
+        return
+    code = False
+    paragraphs = []
+    for paragraph in text.split("\n\n"):
+        fences = paragraph.count("```")
+        paragraphs.append(paragraph if code or fences else _joined(paragraph))
+        code ^= fences % 2 == 1
+    print_text("\n\n".join(paragraphs))
+
+
+def _joined(paragraph: str) -> str:
+    """Return a paragraph, or each item of a list, in one line."""
+    return re.sub(r"\n *(?![-*] |\d+\. | {4})", " ", paragraph)
 
 
 def print_json(**values: Any) -> None:

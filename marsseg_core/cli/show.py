@@ -27,7 +27,7 @@ from ..registry.kinds import (
     RECIPE,
     Kind,
 )
-from ..registry.listing import with_summary
+from ..registry.listing import kind_hint, with_summary
 from ..registry.loading import load
 from ..registry.plugin_files import SUFFIX
 from ..registry.session import open_session
@@ -35,7 +35,7 @@ from ..registry.source_code import docstring, docstring_of, find_source, read_so
 from .common_options import Disable, Plugins
 from .completion import anything, composition
 from .example import example_command
-from .output import print_json, print_table, print_text
+from .output import print_json, print_prose, print_table, print_text
 
 if TYPE_CHECKING:
     from ..registry.parameters import Parameter
@@ -97,7 +97,7 @@ def show(
     entries = catalog.named(name, ALL_KINDS)
     if not entries:
         known = [each for entry in catalog.everything for each in (entry.name, *entry.aliases)]
-        hint = _command_for(text) or catalog.similar(name, known)
+        hint = _command_for(text) or kind_hint(name) or catalog.similar(name, known)
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
     # Parameters and these options need a built network.
     needs_network = (
@@ -267,7 +267,10 @@ def _print_component(record: dict[str, Any]) -> None:
     aliases = f" (also {', '.join(record['aliases'])})" if record["aliases"] else ""
     print_text(f"{record['kind']} {record['name']}{aliases}")
     print_text()
-    print_text(record["text"])
+    if record["kind"] == RECIPE.name:
+        print_text(record["text"])  # a file, whose lines are as they are
+    else:
+        print_prose(record["text"])
     print_text()
     if record["parameters"]:
         from ..registry.parameters import to_text

@@ -116,7 +116,7 @@ def sweep(
         return
     from ..sweeps.draw import check_sampler, warnings_of
     from ..sweeps.options import SweepRequest, make_options
-    from ..sweeps.space import make_space, read_space
+    from ..sweeps.space import make_space, read_space, refuse_constant
 
     request = given.request(compositions)
     options = make_options(
@@ -130,6 +130,7 @@ def sweep(
         report=report,
     )
     searched = make_space(options.varied, request, session)
+    refuse_constant(searched)
     check_sampler(sampler, searched)
     for line in warnings_of(options, searched):
         warn(line)

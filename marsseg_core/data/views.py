@@ -116,15 +116,20 @@ class ViewBatches:
         self, weak: np.ndarray, inside: np.ndarray, generators: Sequence[np.random.Generator]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the strong views before boxes are mixed, and 1 for each pixel that counts, (B, H, W) uint8."""
-        strong, mask = weak.copy(), inside.copy()
+        strong = weak.copy()
+        # A mask of random labels: it changes if an augmentation moves pixels, or pastes those of other images.
+        marks = np.random.default_rng(0).integers(0, 2, inside.shape[1:], np.uint8)
+        expected = np.where(inside == VOID, inside, marks)
+        mask = expected.copy()
         apply_transforms(self._strong, strong, mask, generators)
-        if np.any((mask != 0) & (mask != VOID)):
+        if np.any((mask != expected) & (mask != VOID)):
             raise RequestError(
-                "An augmentation of the strong view pastes labels, which images without labels do not have.",
+                "An augmentation of the strong view moves pixels or pastes those of others: they are not where "
+                "they are in the weak view.",
                 where="--semi, strong",
                 hint="Use augmentations that change values, such as brightness, contrast, noise and blur.",
             )
-        return strong, (mask == 0).astype(np.uint8)
+        return strong, (mask != VOID).astype(np.uint8)
 
     def _window(self, generator: np.random.Generator) -> tuple[slice, slice]:
         lengths = self._images.shape[1:3]
@@ -134,7 +139,7 @@ class ViewBatches:
     def _epoch_order(self, epoch: int, steps: int) -> np.ndarray:
         """Return the images of an epoch in their order, (n, 2): the image, and how often it came before.
 
-        If there are more images than the epoch takes, each epoch takes others. If there are fewer, they come again.
+        If there are more images than the epoch takes, each epoch draws some anew. If there are fewer, they come again.
         """
         key, order = self._order
         if key != (epoch, steps):

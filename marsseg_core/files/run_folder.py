@@ -140,7 +140,7 @@ class RunFolder:
         if not folder.begun and (members := folder._members()):
             return members
         if not folder.begun:
-            hint = "By default, runs are in runs/."
+            hint = hint_to_runs()
             if os.path.isdir(path) and not folder.has_content():
                 hint = (
                     "If a run was killed there before it began, nothing is lost: delete the folder, and start the run "
@@ -585,3 +585,10 @@ class RunFolder:
         if earlier and not earlier.endswith(b"\n"):
             earlier += b"\n"
         self._log.write(earlier + content)
+
+
+def hint_to_runs() -> str:
+    """Return where to look for runs: in the folder that has them by default, if there is one here."""
+    if RUNS_FOLDER.is_dir():
+        return f"By default, runs are in {RUNS_FOLDER}/."
+    return f"There are no runs here yet: marsseg run makes them in {RUNS_FOLDER}/."

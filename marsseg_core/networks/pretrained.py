@@ -39,7 +39,7 @@ def copy_to_encoder(values: Mapping[str, np.ndarray], network: keras.Model, sour
     The paths in `values` may begin with the prefix of an encoder's layers, and may end in the position of a variable in
     its layer instead of its name. Values that the encoder has no variable for are ignored.
 
-    Kernels for images of three channels are changed where the network's images have another number of them. For one
+    Kernels for images of three channels are changed where the encoder's input has another number of them. For one
     channel, they are summed: the output is that for three equal channels. For C channels they are repeated in turn and
     scaled by 3 / C.
 
@@ -47,14 +47,14 @@ def copy_to_encoder(values: Mapping[str, np.ndarray], network: keras.Model, sour
     the values are from.
     """
     values = {path.removeprefix(ENCODER_PREFIX): value for path, value in values.items()}
-    channels, assignments = network.inputs[0].shape[-1], []
+    assignments = []
     for layer, variables in groupby(_variables(network), lambda variable: _path(variable).rpartition("/")[0]):
         for position, variable in enumerate(variables):
             value = values.get(_path(variable), values.get(f"{layer}/{position}"))
             if value is None:
                 raise _missing(variable, network, values, source)
-            if _reads_images(variable, value, channels):
-                value = _for_channels(value, channels)
+            if _reads_images(variable, value):
+                value = _for_channels(value, variable.shape[2])
             if value.shape != tuple(variable.shape):
                 raise RequestError(
                     f"The weights do not fit the layer '{layer}' of the encoder: {_path(variable)} has the shape "
@@ -78,16 +78,15 @@ def _path(variable: Any) -> str:
     return str(variable.path).removeprefix(ENCODER_PREFIX)
 
 
-def _reads_images(variable: Any, value: np.ndarray, channels: int) -> bool:
-    """Return whether a value is the kernel of a convolution of three channels, where the variable's is of `channels`.
+def _reads_images(variable: Any, value: np.ndarray) -> bool:
+    """Return whether a value is the kernel of a convolution of three channels, where the variable's has others.
 
-    Other layers have as many channels whatever the images have.
+    This is a layer that reads the encoder's input: the others have as many channels whatever the input has.
     """
     shape = tuple(variable.shape)
     return (
         len(shape) == value.ndim == 4
-        and channels != _CHANNELS
-        and (shape[2], value.shape[2]) == (channels, _CHANNELS)
+        and value.shape[2] == _CHANNELS != shape[2]
         and shape[:2] + shape[3:] == value.shape[:2] + value.shape[3:]
     )
 

@@ -37,7 +37,10 @@ def hash_of_weights(path: Path, published: Sequence[str], where: str) -> str:
             files = [each.name for each in path.parent.glob("*") if each.name.lower().endswith(SUFFIXES)]
             hint = nearest(path.name, files, listing=f"Files of weights in {path.parent}")
             raise RequestError(f"There is no file of weights '{path}'.", where=where, hint=hint)
-        hint = f"{nearest(path.name, [NONE_WORD, *published])} Others are the path of a file or of a run folder."
+        names = nearest(path.name, [NONE_WORD, *published])
+        hint = f"{names} Others are the path of a file or of a run folder."
+        if not published:
+            hint = "There are none published for this encoder: name a file or a run folder."
         raise RequestError(f"There are no weights '{path.name}', and no run folder '{path}'.", where=where, hint=hint)
     if not is_file_name:
         raise RequestError(
@@ -58,7 +61,7 @@ def check_encoder_of_run(path: Path, encoder: str) -> None:
     names = [named.name.rpartition("/")[2] for named in named_in_document(planned, where=f"{file}, {ENCODER.option}")]
     if names == [encoder]:
         return
-    what = f"has the encoder {names[0]}, not {encoder}" if names else "has no encoder of its own kind"
+    what = f"has the encoder {names[0]}, not {encoder}" if names else "was trained without --encoder"
     raise RequestError(
         f"The network of that run {what}.",
         where=f"encoder {encoder}, weights={path}",

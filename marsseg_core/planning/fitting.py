@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TypeAlias
 
+from ..components.interfaces import Dataset
 from ..errors import PluginError, RequestError
 from ..registry import kinds
 from ..registry.catalog import Catalog
 from ..registry.kinds import Kind
 from ..registry.loading import load
+from ..registry.parameters import NONE_WORD
+from ..registry.plugin_files import COMMAND_LINE, PYTHON
 from .invoke import call_checking_parameters, call_component
-from .options import LossOptions
+from .options import OWN, UNUSED, LossOptions
 from .resolved import ResolvedComponent, weighting_spec
 
 Chosen: TypeAlias = Mapping[Kind, tuple[ResolvedComponent, ...]]
@@ -30,11 +33,11 @@ def check_parts(chosen: Chosen, catalog: Catalog) -> None:
 
 def _check_takes_parts(architecture: ResolvedComponent, label: str, chosen: Chosen, catalog: Catalog) -> None:
     if chosen.get(kinds.ENCODER) and not architecture.component.takes_encoder:
+        where, hint = _leave_out(chosen[kinds.ENCODER][0])
         raise RequestError(
             f"The architecture {label} does not take an encoder.",
-            where="--encoder",
-            hint="Leave it out, or use --encoder none if the plan has one. These architectures take one: "
-            f"{', '.join(_architectures_with_encoder(catalog))}.",
+            where=where,
+            hint=f"{hint} These architectures take one: {', '.join(_architectures_with_encoder(catalog))}.",
         )
     if kinds.ENCODER in chosen and not chosen[kinds.ENCODER] and architecture.component.needs_encoder:
         raise RequestError(
@@ -43,11 +46,16 @@ def _check_takes_parts(architecture: ResolvedComponent, label: str, chosen: Chos
             hint=f"Choose one of: {', '.join(catalog.names(kinds.ENCODER))}.",
         )
     if chosen.get(kinds.BOTTLENECK) and not architecture.component.takes_bottleneck:
-        raise RequestError(
-            f"The architecture {label} does not take a bottleneck.",
-            where="--bottleneck",
-            hint="Leave it out, or use --bottleneck none if the plan has one.",
-        )
+        where, hint = _leave_out(chosen[kinds.BOTTLENECK][0])
+        raise RequestError(f"The architecture {label} does not take a bottleneck.", where=where, hint=hint)
+
+
+def _leave_out(part: ResolvedComponent) -> tuple[str, str]:
+    """Return where a part comes from that does not fit, and how to leave it out."""
+    option, origin = part.entry.kind.option, part.origins["name"]
+    if origin in (COMMAND_LINE, PYTHON):
+        return f"--{option} {part.entry.name}", "Leave it out."
+    return f"{option} {part.entry.name}, {origin}", f"Leave it out: --{option} {NONE_WORD}."
 
 
 def _architectures_with_encoder(catalog: Catalog) -> list[str]:
@@ -87,6 +95,25 @@ def check_weighting(chosen: Chosen) -> None:
                 hint=f"`marsseg show {loss.entry.name}` lists its parameters; the weightings fixed and scheduled "
                 "take any loss.",
             )
+
+
+def check_has_images(chosen: Chosen, unlabelled: str, labelled: float) -> None:
+    """Check that a semi-supervised method has images without labels: a data set may be of a kind that never has any.
+
+    `unlabelled` is the source of these images, and `labelled` the share of the labels that the run uses.
+    """
+    if unlabelled != OWN or not chosen.get(kinds.METHOD):
+        return
+    dataset = chosen[kinds.DATASET][0]
+    if type(dataset.component).unlabelled is Dataset.unlabelled:
+        hint = "Name a source of such images: --unlabelled PATH. The labels of its images are not used."
+        if labelled < 1:
+            hint += f" Or use the labelled images that are in no subset: --unlabelled {UNUSED}."
+        raise RequestError(
+            f"The data set '{dataset.entry.name}' has no images without labels.",
+            where=f"--semi {chosen[kinds.METHOD][0].entry.name}",
+            hint=hint,
+        )
 
 
 def check_has_method(chosen: Chosen, where: str) -> None:

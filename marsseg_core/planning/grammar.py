@@ -22,8 +22,9 @@ from ..registry.parameters import NONE_WORD, configure, parameters_of
 from .options import options_of
 from .resolved import ResolvedComponent
 
-# The pattern of a number, which may be an item of a list.
+# The patterns of a number and of a name, which may be items of a list.
 NUMBER: Final = r"[-+]?[\d.]+(?:e[-+]?\d+)?"
+NAME: Final = r"[^\s:,=]+"
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class SemiOptions:
         0.0, help="epochs in which the factor rises from nearly 0 to `weight`; 0: it is constant", minimum=0
     )
     batch: int | None = param(
-        None, help="images without labels per step; none: as many as with labels", minimum=1, maximum=65_536
+        None, help="images without labels per step; none: `training.batch`", minimum=1, maximum=65_536
     )
     transductive: bool = param(
         False, help="also use images that are in the validation or test subset; metrics, tables and report say so"

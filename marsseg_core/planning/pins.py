@@ -104,7 +104,7 @@ def _unlabelled_dataset(text: str, catalog: Catalog) -> NamedComponent:
         return named_dataset(text, f"--unlabelled {text}", catalog)
     except RequestError as error:
         if not {"/", ":"} & set(text):
-            hint = nearest(text, OF_LABELLED_DATA, listing="Images of the labelled data set")
+            hint = nearest(text, OF_LABELLED_DATA, listing="Or the images of the labelled data set")
             error.hint = hint if hint.startswith("Did") else "\n".join(filter(None, [error.hint, hint]))
         raise
 

@@ -243,6 +243,8 @@ def _encoder_remarks(options: EncoderOptions, training: TrainingOptions) -> list
                 "The encoder's weights are random, and statistics=frozen keeps its batch normalisation, if it has any, "
                 f"at the mean 0 and the variance 1. {hint}"
             )
+    elif never_trained and options.freeze is not True:
+        lines.append(f"freeze={options.freeze} keeps the encoder's weights in all {training.epochs} epochs.")
     if never_trained and options.learning_rate_factor != 1:
         lines.append("The encoder's learning_rate_factor has no effect, as freeze keeps its weights in all epochs.")
     return lines

@@ -12,7 +12,7 @@ from functools import cache
 from ..errors import RequestError, nearest
 from .disabled import DisabledName, disabled_names
 from .discovery import entries_from, scan, with_conflicts
-from .entries import OK, Entry
+from .entries import DISABLED, OK, Entry
 from .kinds import ALL_KINDS, COMMAND, HOOKED_KINDS, OBSERVER, Kind
 
 
@@ -97,7 +97,8 @@ class Catalog:
             )
         entry = entries[0]
         if not entry.usable:
-            raise RequestError(f"The {entry.label} cannot be used: {entry.reason}.", where=where)
+            problem = "is disabled" if entry.status == DISABLED else "cannot be used:"
+            raise RequestError(f"The {entry.label} {problem} {entry.reason}.", where=where)
         return entry
 
     def _hint(self, kind: Kind, text: str) -> str:

@@ -89,3 +89,9 @@ def find_kind(word: str) -> Kind | None:
         if word in (kind.name, kind.option, kind.group.partition(".")[2]):
             return kind
     return None
+
+
+def kind_hint(word: str) -> str:
+    """Return how to list a kind if the word is its name, its plural or its option; an empty text for any other word."""
+    kind = find_kind(word)
+    return f"'{word}' is a kind: `marsseg list {kind.name}` lists its names." if kind else ""

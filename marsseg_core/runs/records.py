@@ -12,7 +12,7 @@ from ..errors import RequestError
 from ..files.documents import checked, read_toml
 from ..files.pack import is_pack
 from ..files.places import without_folders
-from ..files.run_folder import FINISHED, RunFolder, is_transductive
+from ..files.run_folder import FINISHED, RunFolder, hint_to_runs, is_transductive
 from ..files.schema import Items, OneOf, Table, Text
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.moved_keys import with_current_keys
@@ -133,7 +133,7 @@ def find_runs(paths: Iterable[Path]) -> list[RunFolder]:
             plans = sorted([*path.glob("*/plan.toml"), *path.glob("*/*/plan.toml")])
         if not plans:
             missing = ", and contains none" if os.path.lexists(path) else ": there is no such file or folder"
-            raise RequestError(f"'{path}' is not a run folder{missing}.", hint="By default, runs are in runs/.")
+            raise RequestError(f"'{path}' is not a run folder{missing}.", hint=hint_to_runs())
         for plan in plans:
             folders.setdefault(plan.parent.resolve(), RunFolder(plan.parent))
     return list(folders.values())

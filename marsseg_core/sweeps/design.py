@@ -16,7 +16,18 @@ from ..registry.session import Session
 from .draw import plan_of
 from .options import AblationOptions, SweepOptions, check_score
 from .paths import decides_items
-from .space import MOST_COMBINATIONS, Assignment, Combination, Setting, Space, make_space, skipped_lines, star
+from .space import (
+    MOST_COMBINATIONS,
+    Assignment,
+    Combination,
+    Setting,
+    Space,
+    make_space,
+    separated,
+    skipped_lines,
+    star,
+    varies,
+)
 
 SEED: Final = "training.seed"
 
@@ -98,11 +109,12 @@ def make_design(
             where=f"--vary {ranges[0]}",
             hint=f"List them: --vary {ranges[0]}=A,B,C.",
         )
-    if not any(_varies(setting) for setting in space.settings):
+    if not any(_is_factor(setting) for setting in space.settings):
         raise RequestError(
             "Nothing varies.",
             where="ablate",
-            hint="Repeat an option, such as --loss wssce --loss dice, or add --vary PATH=A,B. "
+            hint=separated(space)
+            or "Repeat an option, such as --loss wssce --loss dice, or add --vary PATH=A,B. "
             "For several seeds of one plan: marsseg run --seeds N.",
         )
     _refuse_too_many(space, seeds, one_at_a_time=ablation.one_at_a_time)
@@ -138,18 +150,18 @@ def factors_of(space: Space) -> list[Factor]:
     return [
         Factor(setting.name, tuple(map(to_text, setting.values.values)))
         for setting in space.settings
-        if _varies(setting)
+        if _is_factor(setting)
     ]
 
 
-def _varies(setting: Setting) -> bool:
-    return setting.name != SEED and (setting.values.count or 0) > 1
+def _is_factor(setting: Setting) -> bool:
+    return setting.name != SEED and varies(setting)
 
 
 def _refuse_too_many(space: Space, seeds: int, *, one_at_a_time: bool) -> None:
     """Raise RequestError for more combinations than can be checked."""
     if one_at_a_time:
-        count = 1 + sum((setting.values.count or 1) - 1 for setting in space.settings if _varies(setting))
+        count = 1 + sum((setting.values.count or 1) - 1 for setting in space.settings if _is_factor(setting))
         what, hint = f"There are {count:,} combinations", "Use fewer choices."
     else:
         count = (space.count or 0) // seeds

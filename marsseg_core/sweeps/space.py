@@ -137,6 +137,32 @@ class Space:
         return [each.name for each in self.settings if isinstance(each.values, Range) and not each.values.integer]
 
 
+def varies(setting: Setting) -> bool:
+    """Return whether a setting has more than one value."""
+    return setting.values.count is None or setting.values.count > 1
+
+
+def refuse_constant(space: Space) -> None:
+    """Raise RequestError if no setting of a sweep has more than one value."""
+    if not any(varies(setting) for setting in space.settings):
+        hint = separated(space) or "Give a setting more values, as in --vary training.learning_rate=1e-4..1e-2."
+        raise RequestError("Nothing varies.", where="sweep", hint=hint)
+
+
+def separated(space: Space) -> str:
+    """Return a hint to separate the components of a choice, if one has several; else an empty text."""
+    for setting in space.settings:
+        if isinstance(setting.path, KindPath) and not varies(setting):
+            (text,) = setting.values.values
+            if "," in str(text):
+                return f"'{text}' is one choice. For several: {_one_by_one(setting.name, str(text))}"
+    return ""
+
+
+def _one_by_one(name: str, text: str) -> str:
+    return " ".join(f"--vary {name}={one}" for one in text.split(","))
+
+
 def skipped_lines(possible: int, impossible: Sequence[str], what: str) -> list[str]:
     """Return a line that says how many combinations are skipped, and why the first; none if all are possible."""
     if not impossible:
@@ -321,5 +347,5 @@ def _refusal(setting: Setting, text: str, error: MarssegError | None) -> Request
     assert error is not None
     kind, hint = setting.path.kind, error.hint
     if not kind.many and "," in text:
-        hint = "Each --vary is one choice: " + " ".join(f"--vary {setting.name}={one}" for one in text.split(","))
+        hint = f"Each --vary is one choice: {_one_by_one(setting.name, text)}"
     return RequestError(error.what, where=f"--vary {setting.name}={text}", hint=hint)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..components.specs import ScheduleSpec
 from ..components.weighting_layer import WeightingLayer
-from ..errors import RequestError
+from ..errors import RequestError, counted
 from ..files.atomic import atomic_folder
 from ..files.documents import read_toml
 from ..files.run_folder import RunFolder, create_run_folder
@@ -116,7 +116,7 @@ def _check_extensible(folder: RunFolder, epochs: int) -> tuple[TrainingProgress,
         )
     if epochs <= planned:
         raise RequestError(
-            f"The run has {planned} epochs already.",
+            f"The run has {counted(planned, 'epoch')} already.",
             where="--epochs",
             hint=f"Pass the new total number of epochs, at least {planned + 1}.",
         )

@@ -98,8 +98,8 @@ def _warn_of_leak(what: str, run: RunFolder, known: _Known | None, plan: Plan) -
     """Log a warning if a run has, or may have, learned from the held-out images; `what` is what it is called."""
     if known is None:
         _logger.warning(
-            f"{what} was trained on other data ({run.read_split()['source']}): if these have images of the test "
-            f"subset, the scores are too high. {run.title}"
+            f"{what}, {run.title}, was trained on other data ({run.read_split()['source']}): if these have images of "
+            "the test subset, the scores are too high."
         )
     elif known.labelled:
         images, scores = f"{known.labelled:,} images", "the scores"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -82,7 +83,7 @@ class SegmentationTask(keras.Model):
         # Set by `set_up_training`.
         self.calibration: Callable[[], Iterable[np.ndarray]] | None = None
         self._recomputed: Statistics | None = None
-        self._statistics: tuple[int, list[np.ndarray]] = (-1, [])
+        self._statistics: tuple[bytes, list[np.ndarray]] = (b"", [])
         self.built = True
 
     def use_views(self, used: bool) -> None:
@@ -122,7 +123,7 @@ class SegmentationTask(keras.Model):
     def _set_statistics(self) -> None:
         """Set the batch normalisation statistics to those of the present weights.
 
-        They are computed once for each training step, and reused if the step has not changed.
+        They are computed once for the same weights.
         """
         layers = normalisations(self.network)
         if self.encoder:
@@ -130,8 +131,12 @@ class SegmentationTask(keras.Model):
         if self.calibration is None or not layers:
             return
         moving = [weight for layer in layers for weight in layer.non_trainable_weights]
-        step = int(self.optimizer.iterations)
-        if self._statistics[0] == step:
+        # Not the number of the step: with gradients that are accumulated, several steps have the same.
+        digest = hashlib.blake2b(digest_size=16)
+        for weight in self.network.trainable_weights:
+            digest.update(ops.convert_to_numpy(weight).tobytes())
+        key = digest.digest()
+        if self._statistics[0] == key:
             for weight, value in zip(moving, self._statistics[1], strict=True):
                 weight.assign(value)
         else:
@@ -139,7 +144,7 @@ class SegmentationTask(keras.Model):
                 if self._recomputed is None or self._recomputed.layers != layers:
                     self._recomputed = Statistics(self.network, layers)
                 self._recomputed.recompute(self.calibration())
-            self._statistics = (step, [np.array(ops.convert_to_numpy(weight)) for weight in moving])
+            self._statistics = (key, [np.array(ops.convert_to_numpy(weight)) for weight in moving])
 
     @property
     def loss_names(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import pytest
 from helpers.paths import FROZEN
 from helpers.printed import plain, table
 from helpers.processes import run_process
+from rich.console import Console
 
 from marsseg_core import version
 from marsseg_core.cli.output import print_table
@@ -185,6 +186,39 @@ def test_show_of_an_unknown_name(cli):
     answer = cli("show", "dnse")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == "Error: Nothing is called 'dnse'.\n       In: show\n       Did you mean 'dense'?\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("show UNET", "Did you mean 'unet'?"),
+        ("show resnet", "Did you mean 'resnet50'?"),
+        ("show semi", "'semi' is a kind: `marsseg list method` lists its names."),
+        ("list losses loss", "'loss' is a kind: `marsseg list loss` lists its names."),
+        ("show mit_b0:width=2", "`marsseg show unet --encoder mit_b0:width=2` builds a network with it."),
+        ("show sce:alpha=2", "`marsseg show sce` describes it."),
+        ("sweep --vary loss=wssce,dice", "'wssce,dice' is one choice. For several: --vary loss=wssce --vary loss=dice"),
+        ("sweep --vary training.epochs=3", "Give a setting more values"),
+        ("sweep --loss wssce --loss dice", "Remove one of the two. To try both: --vary loss=A --vary loss=B."),
+        ("ablate --vary loss=wssce,dice", "For several: --vary loss=wssce --vary loss=dice"),
+        ("board", "There are no runs here yet: marsseg run makes them in runs/."),
+        ("compare runs", "There are no runs here yet: marsseg run makes them in runs/."),
+    ],
+)
+def test_a_wrong_request_gets_a_hint_that_helps(cli, words, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = cli(*words.split())
+    assert (answer.code, answer.out) == (2, "")
+    assert hint in answer.err
+
+
+def test_show_fills_its_paragraphs_on_a_terminal(monkeypatch, capsys):
+    from marsseg_core.cli import output
+
+    monkeypatch.setattr(output, "_console", lambda: Console(file=sys.stdout, force_terminal=True, width=20))
+    output.print_prose("one two\nthree four five\n\n- six\n  seven\n- eight\n\n```\nx = 1\ny = 2\n```")
+    shown = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert shown == ["one two three four", "five", "", "- six seven", "- eight", "", "```", "x = 1", "y = 2", "```"]
 
 
 def test_show_of_a_file_names_the_command_that_examines_it(cli, tmp_path):

@@ -11,6 +11,7 @@ from marsseg_core.data.views import PairedBatches, ViewBatches, split_views
 from marsseg_core.errors import RequestError
 from marsseg_plugins.augmentations.erase import Erase
 from marsseg_plugins.augmentations.hflip import HFlip
+from marsseg_plugins.augmentations.mars import Mars
 from marsseg_plugins.augmentations.noise import Noise
 from marsseg_plugins.datasets.synthetic import Synthetic
 
@@ -77,12 +78,22 @@ def test_covered_pixels_do_not_count():
     assert 0 < views["counted"].mean() < 1
 
 
-def test_an_augmentation_that_pastes_labels_is_refused():
-    def paste(images, masks, generators):
-        return images, np.ones_like(masks)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda images, masks: (images, np.ones_like(masks)),
+        lambda images, masks: (images[:, :, ::-1].copy(), masks[:, :, ::-1].copy()),
+    ],
+    ids=["pastes labels", "mirrors"],
+)
+def test_an_augmentation_that_moves_or_pastes_pixels_is_refused(change):
+    with pytest.raises(RequestError, match="moves pixels or pastes those of others"):
+        batches(strong=((lambda images, masks, generators: change(images, masks), 1.0),)).make(0, 0, 1)
 
-    with pytest.raises(RequestError, match="pastes labels"):
-        batches(strong=((paste, 1.0),)).make(0, 0, 1)
+
+def test_the_set_for_mars_is_refused_as_a_strong_view():
+    with pytest.raises(RequestError, match="moves pixels"):
+        batches(strong=((Mars().apply, 1.0),)).make(0, 0, 1)
 
 
 def test_workers_make_the_same_pairs():

@@ -63,6 +63,17 @@ def test_grey_images_give_what_three_equal_channels_give():
     np.testing.assert_allclose(maps(grey, images), maps(colour, np.repeat(images, 3, axis=3)), atol=1e-5)
 
 
+def test_an_encoder_that_reads_more_than_the_image_gets_its_kernels():
+    """As inside the architecture `refine`, whose second network reads probabilities, too."""
+    values, images = published(), keras.Input((8, 8, 1))
+    joined = keras.layers.Concatenate()([images] * 5)
+    x = keras.layers.Conv2D(4, 3, use_bias=False, name="encoder_conv")(joined)
+    built = keras.Model(images, keras.layers.BatchNormalization(name="encoder_norm")(x))
+    copy_to_encoder(values, built, "imagenet")
+    kernel = encoder_values(built)["conv/kernel"]
+    np.testing.assert_allclose(kernel[:, :, 4], values["conv/kernel"][:, :, 1] * 3 / 5, rtol=1e-6)
+
+
 @pytest.mark.parametrize("channels", [2, 4, 5])
 def test_other_numbers_of_channels_repeat_the_kernels_and_keep_their_scale(channels):
     values, built = published(), network(channels)

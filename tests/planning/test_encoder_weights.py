@@ -88,7 +88,7 @@ def test_wrong_weights_are_one_error_with_the_nearest_right_thing(file, weights,
 @pytest.mark.parametrize(
     ("encoder", "message"),
     [
-        (None, "The network of that run has no encoder of its own kind"),
+        (None, "The network of that run was trained without --encoder"),
         ("resnet50", f"The network of that run has the encoder resnet50, not {NAME}"),
         (NAME, None),
     ],

@@ -152,6 +152,31 @@ WRONG = {
         "",
         "--set loss.dice.weights=1,-2.5,1e-3",
     ),
+    "list of names": (
+        {"semi": "fixmatch:weak=hflip,vflip"},
+        "There is no method 'vflip'.",
+        "",
+        "A comma begins another component: set a list with --set semi.fixmatch.weak=hflip,vflip",
+    ),
+    "no list of names": ({"augment": "hflip:p=0.5,dice"}, "There is no augmentation 'dice'.", "", "use --loss"),
+    "parameter of the outer component that is for the inner one": (
+        {"arch": "dual:first_bottleneck=transformer:heads=2"},
+        "The architecture 'dual' has no parameter 'heads'.",
+        "",
+        "If it is for 'transformer': --set arch.dual.first_bottleneck=transformer:heads=2",
+    ),
+    "no images without labels": (
+        {"semi": "fixmatch"},
+        "The data set 'synthetic' has no images without labels.",
+        "--semi fixmatch",
+        "--unlabelled PATH",
+    ),
+    "no encoder in the architecture": (
+        {"arch": "dense", "encoder": "resnet50"},
+        "The architecture 'dense' does not take an encoder.",
+        "--encoder resnet50",
+        "Leave it out. These architectures take one: ",
+    ),
     "component in a component": (
         {"arch": "dual:first_bottleneck=nosuch"},
         "There is no bottleneck 'nosuch'.",
@@ -566,8 +591,14 @@ RUN = REPOSITORY / "tests" / "frozen" / "finished"
 )
 def test_an_architecture_inside_another_must_fit_the_encoder(inner, option, what):
     error = refused(arch=f"refine:run={RUN}:inner={inner}", **option)
-    assert (error.what, error.where) == (what, "--encoder")
+    assert (error.what, error.where) == (what, " ".join(["--encoder", *option.values()]))
     assert plan(arch=f"refine:run={RUN}:inner=fpn", encoder="efficientnet_lite0").one(kinds.ENCODER)
+
+
+def test_an_encoder_of_a_recipe_is_named_with_the_recipe():
+    error = refused(base="pretrained", arch="dense")
+    assert error.where == "encoder efficientnet_lite0, recipe pretrained"
+    assert error.hint.startswith("Leave it out: --encoder none.")
 
 
 def test_an_architecture_with_an_encoder_of_its_own_needs_none():

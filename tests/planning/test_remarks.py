@@ -41,8 +41,8 @@ def test_an_option_of_another_averaging_is_remarked(averaging, remarked):
 
 
 def test_a_ramp_that_never_ends_is_remarked():
-    assert plan(semi="fixmatch:ramp=3", overrides=["training.epochs=4"]).remarks == ()
-    assert plan(semi="fixmatch:ramp=4", overrides=["training.epochs=4"]).remarks == (
+    assert plan(semi="fixmatch:ramp=3", unlabelled="unused", epochs=4).remarks == ()
+    assert plan(semi="fixmatch:ramp=4", unlabelled="unused", epochs=4).remarks == (
         "The ramp of fixmatch is as long as the training or longer: its term never has its whole weight.",
     )
 

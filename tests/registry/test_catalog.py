@@ -202,7 +202,7 @@ def test_a_name_a_qualified_name_or_a_distribution_can_be_disabled(words, disabl
 
 
 def test_a_disabled_component_is_refused_with_the_reason():
-    with pytest.raises(RequestError, match=r"loss 'disc' of acme 1\.0 cannot be used: by --disable"):
+    with pytest.raises(RequestError, match=r"loss 'disc' of acme 1\.0 is disabled by --disable"):
         disable("disc")[1].find(LOSS, "disc")
 
 

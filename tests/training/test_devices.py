@@ -143,7 +143,7 @@ class TestWhatIsRefused:
             check_devices(marsseg.plan(batch=6, devices=4))
 
     def test_a_batch_without_labels_that_cannot_be_divided(self, on_jax):
-        plan = marsseg.plan(batch=8, devices=4, semi="mean_teacher:batch=6")
+        plan = marsseg.plan(batch=8, devices=4, semi="mean_teacher:batch=6", unlabelled="unused")
         with pytest.raises(RequestError, match="A batch of 6 images") as error:
             check_devices(plan)
         assert error.value.where == "semi.mean_teacher.batch=6"

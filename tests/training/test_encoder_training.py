@@ -318,6 +318,16 @@ def test_options_without_effect_are_remarked(options, remark):
     assert any(remark in line for line in remarks) if remark else not remarks
 
 
+def test_weights_that_were_to_be_trained_later_and_never_are_are_remarked():
+    def remarks(freeze):
+        encoder = f"efficientnet_lite0:weights=imagenet:freeze={freeze}"
+        return api.plan(arch="unet", encoder=encoder, epochs=7).remarks
+
+    assert "freeze=7 keeps the encoder's weights in all 7 epochs." in remarks("7")
+    assert not remarks("6")
+    assert not remarks("true")
+
+
 def test_freeze_is_a_number_of_epochs_or_a_truth_value():
     def value(text):
         return api.plan(arch="unet", encoder=f"efficientnet_lite0:freeze={text}").resolved[kinds.ENCODER][0].options

@@ -102,6 +102,24 @@ def test_history_weights_and_scores_equal_those_of_an_uninterrupted_run(words, k
     assert log.count("epoch 1/5") == 1
 
 
+def test_an_average_of_epochs_without_a_step_of_the_optimizer_is_the_same(tmp_path, monkeypatch):
+    """Where gradients are accumulated over several epochs, the average changes while the optimizer's count stays."""
+    words = {
+        "arch": "unet:width=0.125:depth=1:convolutions=1",
+        "data": "synthetic:count=8:height=16:width=32",
+        "optimizer": "adamw:gradient_accumulation_steps=4",
+        "batch": 8,
+        "epochs": 6,
+        "overrides": ["training.averaging=swa", "training.swa_start=0"],
+    }
+    whole = outcome(marsseg.run(out=tmp_path / "whole", **words))
+    with monkeypatch.context() as patch:
+        killed_after(patch, 4)
+        with pytest.raises(SystemExit):
+            marsseg.run(out=tmp_path / "killed", **words)
+    assert_same(outcome(marsseg.resume(tmp_path / "killed")), whole)
+
+
 class TestAFolder:
     @pytest.fixture(scope="class")
     @classmethod

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Refine(UsesRuns, Architecture):
     """Refinement: a second network that sees the image and the class probabilities of a finished run.
 
-    The network of the run is part of this one, so the run folder is needed only to start training. It is frozen: its
+    The network of the run is part of this one, so the run folder is needed only to train and resume. It is frozen: its
     weights and the moving statistics of its batch normalisation stay as they are, and its dropout is off. Its
     probabilities, one map for each class, are concatenated to the image as the input of the second network, which is
     any architecture (`inner`).

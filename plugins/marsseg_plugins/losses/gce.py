@@ -22,7 +22,7 @@ class GCE(WeightedLoss):
     Paper: Zhang and Sabuncu, arXiv 1805.07836; here without its truncation. The default q is the paper's.
     """
 
-    q: float = param(0.7, help="q: larger values trust the labels less", above=0, maximum=1)
+    q: float = param(0.7, help="larger values trust the labels less", above=0, maximum=1)
 
     def build(self, spec: LossSpec) -> LossFunction:
         from keras import ops

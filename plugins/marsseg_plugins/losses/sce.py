@@ -25,8 +25,8 @@ class SCE(WeightedLoss):
     Paper: Wang and others, arXiv 1908.06112; the defaults are its values for CIFAR-10, where labels are noisy.
     """
 
-    alpha: float = param(0.1, help="α: factor of the cross-entropy", minimum=0)
-    reverse: float = param(1.0, help="β: factor of the reverse cross-entropy", minimum=0)
+    alpha: float = param(0.1, help="factor of the cross-entropy", minimum=0)
+    reverse: float = param(1.0, help="factor β of the reverse cross-entropy", minimum=0)
     log_zero: float = param(-4.0, help="A: takes the place of log 0", minimum=-100, maximum=-0.01)
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ class GradNorm(Weighting):
     Paper: Chen, Badrinarayanan, Lee and Rabinovich, arXiv 1711.02257.
     """
 
-    alpha: float = param(1.5, help="α: higher values give more weight to slow losses", minimum=0)
+    alpha: float = param(1.5, help="higher values give more weight to slow losses", minimum=0)
     rate: float = param(0.025, help="learning rate of the weights", above=0)
     floor: float = param(0.01, help="smallest weight, before the weights are scaled to their sum", above=0)
 

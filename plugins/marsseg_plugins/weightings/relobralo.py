@@ -23,7 +23,7 @@ class ReLoBRaLo(Weighting):
     Paper: Bischof and Kraus, arXiv 2110.09813.
     """
 
-    alpha: float = param(0.99, help="α: decay factor of the moving mean of the weights, per step", minimum=0, maximum=1)
+    alpha: float = param(0.99, help="decay factor of the moving mean of the weights, per step", minimum=0, maximum=1)
     rho: float = param(
         0.99, help="probability that a step uses the last weights, and not the first losses", minimum=0, maximum=1
     )

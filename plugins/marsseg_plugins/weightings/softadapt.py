@@ -24,7 +24,7 @@ class SoftAdapt(Weighting):
     Paper: Heydari, Thompson and Mehmood, arXiv 1912.12355.
     """
 
-    beta: float = param(1.0, help="β: higher values give more weight to losses that fall less")
+    beta: float = param(1.0, help="higher values give more weight to losses that fall less")
     normalised: bool = param(True, help="divide the slopes by the sum of their sizes, so that β has no unit")
     by_loss: bool = param(False, help="also give more weight to larger losses")
 
