@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TypeAlias
 
-from ..components.interfaces import Dataset
 from ..errors import PluginError, RequestError
 from ..registry import kinds
 from ..registry.catalog import Catalog
@@ -15,7 +14,7 @@ from ..registry.loading import load
 from ..registry.parameters import NONE_WORD
 from ..registry.plugin_files import COMMAND_LINE, PYTHON
 from .invoke import call_checking_parameters, call_component
-from .options import OWN, UNUSED, LossOptions
+from .options import LossOptions
 from .resolved import ResolvedComponent, weighting_spec
 
 Chosen: TypeAlias = Mapping[Kind, tuple[ResolvedComponent, ...]]
@@ -95,25 +94,6 @@ def check_weighting(chosen: Chosen) -> None:
                 hint=f"`marsseg show {loss.entry.name}` lists its parameters; the weightings fixed and scheduled "
                 "take any loss.",
             )
-
-
-def check_has_images(chosen: Chosen, unlabelled: str, labelled: float) -> None:
-    """Check that a semi-supervised method has images without labels: a data set may be of a kind that never has any.
-
-    `unlabelled` is the source of these images, and `labelled` the share of the labels that the run uses.
-    """
-    if unlabelled != OWN or not chosen.get(kinds.METHOD):
-        return
-    dataset = chosen[kinds.DATASET][0]
-    if type(dataset.component).unlabelled is Dataset.unlabelled:
-        hint = "Name a source of such images: --unlabelled PATH. The labels of its images are not used."
-        if labelled < 1:
-            hint += f" Or use the labelled images that are in no subset: --unlabelled {UNUSED}."
-        raise RequestError(
-            f"The data set '{dataset.entry.name}' has no images without labels.",
-            where=f"--semi {chosen[kinds.METHOD][0].entry.name}",
-            hint=hint,
-        )
 
 
 def check_has_method(chosen: Chosen, where: str) -> None:

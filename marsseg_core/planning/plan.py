@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from ..components.interfaces import Dataset
 from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
 from ..files.run_folder import PLUGINS_FOLDER
@@ -158,7 +159,14 @@ class Plan(HtmlRepr):
                     f"The ramp of {resolved.entry.name} is as long as the training or longer: its term never has its "
                     "whole weight."
                 )
-        if training.unlabelled != OWN and not self.resolved[METHOD]:
+        dataset = self.resolved[kinds.DATASET][0]
+        if self.resolved[METHOD] and training.unlabelled == OWN:
+            if type(dataset.component).unlabelled is Dataset.unlabelled:  # a kind of data set that never has any
+                lines.append(
+                    f"The data set {dataset.entry.name} has no images without labels: name a source of them with "
+                    "--unlabelled, or the run will be refused."
+                )
+        elif training.unlabelled != OWN and not self.resolved[METHOD]:
             lines.append("The images without labels have no effect, as no --semi names a method that uses them.")
         if self.transductive:
             lines.append(

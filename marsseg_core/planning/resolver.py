@@ -43,7 +43,7 @@ from ..registry.session import Session
 from . import grammar
 from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_document, recipe_document
 from .finished_runs import JOINT, record_of, recorded_entries, recorded_runs
-from .fitting import check_has_images, check_length, check_losses, check_parts, check_weighting
+from .fitting import check_length, check_losses, check_parts, check_weighting
 from .invoke import nested_components
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import planned_metrics
@@ -272,8 +272,6 @@ class PlanBuilder:
         check_length(chosen, training.epochs)
         cleaning = self._options("cleaning", CleaningOptions)
         split = self._options("split", SplitOptions)
-        if {kinds.METHOD, kinds.DATASET} <= set(self.only):
-            check_has_images(chosen, training.unlabelled, split.labelled)
         if METRIC in self.only:
             planned_metrics(training, self.catalog)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.session)

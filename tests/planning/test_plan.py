@@ -165,12 +165,6 @@ WRONG = {
         "",
         "If it is for 'transformer': --set arch.dual.first_bottleneck=transformer:heads=2",
     ),
-    "no images without labels": (
-        {"semi": "fixmatch"},
-        "The data set 'synthetic' has no images without labels.",
-        "--semi fixmatch",
-        "--unlabelled PATH",
-    ),
     "no encoder in the architecture": (
         {"arch": "dense", "encoder": "resnet50"},
         "The architecture 'dense' does not take an encoder.",

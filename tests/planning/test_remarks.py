@@ -47,6 +47,12 @@ def test_a_ramp_that_never_ends_is_remarked():
     )
 
 
+def test_a_method_without_images_is_remarked(tiny_file):
+    (remark,) = plan(semi="fixmatch").remarks
+    assert remark.startswith("The data set synthetic has no images without labels: name a source of them")
+    assert plan(semi="fixmatch", data=tiny_file).remarks == ()
+
+
 def test_a_list_has_no_effect_where_it_is_not_used():
     weights = ["arch.dense.weights=1,0.5", "loss.dice.weights=1,1,1,1,1", "loss.dice.cap=2"]
     assert plan(arch="dense", loss="dice", overrides=weights).remarks == (

@@ -145,7 +145,9 @@ class TestARunOfOtherData:
 
     @pytest.mark.parametrize(("names", "theirs"), [(None, NAMES), (NAMES, None)])
     def test_without_names_may_know_them(self, begins, names, theirs):
-        assert "begins with was trained on other data" in begins(names, theirs)
+        told = begins(names, theirs)
+        assert "The run whose weights this one begins with, " in told
+        assert ", was trained on other data (" in told
 
     def test_that_is_transductive_may_know_them_without_their_labels(self, begins):
         facts = {"source": "more", "images": 9, "held_out": 4, "transductive": True, "fingerprint": ""}

@@ -48,7 +48,7 @@ class TestImages:
         ("source", "what", "hint"),
         [
             ("unusd", "There is no data set 'unusd'.", "Did you mean 'unused'?"),
-            ("zzz", "There is no data set 'zzz'.", "Images of the labelled data set: own, unused."),
+            ("zzz", "There is no data set 'zzz'.", "Or the images of the labelled data set: own, unused."),
             ("synthetic:cont=3", "There is no parameter 'cont'.", "Did you mean 'count'?"),
         ],
     )
@@ -144,10 +144,9 @@ class TestImages:
 
     def test_in_no_subset_are_named_where_there_are_no_others(self):
         data, split = marsseg.dataset(DATA), Split(tuple(range(9)), (10, 11, 12), (13, 14, 15))
-        plan = marsseg.plan(**WORDS | {"unlabelled": "unused"}, semi="mean_teacher")
-        own = replace(plan, training=replace(plan.training, unlabelled="own"))  # a file of which only reading shows it
+        plan = marsseg.plan(**WORDS | {"unlabelled": "own"}, semi="mean_teacher")
         with pytest.raises(RequestError, match="has no images without labels") as caught:
-            read_unlabelled(own, data, split)
+            read_unlabelled(plan, data, split)
         assert caught.value.hint.endswith("Or use 1 labelled image that is in no subset: --unlabelled unused.")
         with pytest.raises(RequestError, match="and all that have labels are in a subset") as caught:
             read(unlabelled="unused")
