@@ -13,7 +13,6 @@ The plan records for each value the layer it came from (its origin).
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
 from functools import partial
@@ -44,6 +43,7 @@ from . import grammar
 from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_document, recipe_document
 from .finished_runs import JOINT, record_of, recorded_entries, recorded_runs
 from .fitting import check_length, check_losses, check_parts, check_weighting
+from .hints import how_to_set, list_of_name, setting_inside
 from .invoke import nested_components
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import planned_metrics
@@ -328,7 +328,7 @@ class PlanBuilder:
             return self.catalog.find(kind, named.name, where=where, prefer=prefer), None
         except RequestError as problem:
             if document is None:
-                if lists := self._divided_list(kind, named.name):
+                if lists := list_of_name(kind, self.texts.get(kind, ""), named.name, self.catalog):
                     problem.hint = f"A comma begins another component: set a list with --set {kind.option}.{lists}"
                 elif RunFolder(Path(named.name)).begun:
                     problem.hint = f"A comma begins another component: join several runs with {JOINT}."
@@ -338,17 +338,6 @@ class PlanBuilder:
             if not distribution or self.catalog.named(named.name, [kind]):
                 return missing, problem
             return missing, self._missing_error(missing, where)
-
-    def _divided_list(self, kind: Kind, name: str) -> str:
-        """Return the setting of a list that the name is an item of, if it has numbers or names of another kind."""
-        text = self.texts.get(kind, "")
-        if re.fullmatch(grammar.NUMBER, name):
-            return grammar.divided_list(text)
-        lists = grammar.divided_list(text, grammar.NAME)
-        items = lists.partition("=")[2].split(",")
-        others = (each for each in PLAN_KINDS if each != kind)
-        in_one = any(all(self.catalog.named(item, [other]) for item in items) for other in others)
-        return lists if name in items and in_one else ""
 
     def _missing_error(self, entry: Entry, where: str) -> RequestError:
         """Make the error for a component that a plan file names and that is not installed."""
@@ -423,7 +412,11 @@ class PlanBuilder:
         where = f"{kind.option} {item.entry.name}"
         values = {key: value for key, value in item.values.items() if key in known}
         if missing := parameters.required_parameters(cls, values):
-            raise self._missing_values(kind, item, cls, missing)
+            raise RequestError(
+                f"{', '.join(missing)} must be given.",
+                where=self._place(kind, where, COMMAND_LINE if item.origin == COMMAND_LINE else None),
+                hint=how_to_set(kind, item.entry.name, parameters.parameters_of(cls)[missing[0]]),
+            )
         try:
             return parameters.configure(cls, values, where=where)
         except RequestError as error:
@@ -431,14 +424,6 @@ class PlanBuilder:
             typed = item.origin if item.origin == COMMAND_LINE else None
             error.where = self._place(kind, where, item.origins.get(key, typed))
             raise
-
-    def _missing_values(self, kind: Kind, item: Item, cls: type, missing: Sequence[str]) -> RequestError:
-        """Make the error for parameters without a value, which says what the first is and how to set it."""
-        name, key = item.entry.name, missing[0]
-        where = self._place(kind, f"{kind.option} {name}", COMMAND_LINE if item.origin == COMMAND_LINE else None)
-        meaning = parameters.parameters_of(cls)[key].help
-        hint = f"{key}: {meaning}.\nAdd it to the name, {name}:{key}=…, or use --set {kind.option}.{name}.{key}=…"
-        return RequestError(f"{', '.join(missing)} must be given.", where=where, hint=hint)
 
     def _configure_item(self, kind: Kind, item: Item) -> ResolvedComponent:
         cls = load(item.entry)
@@ -456,7 +441,8 @@ class PlanBuilder:
                 raise RequestError(
                     f"The {kind} '{item.entry.name}' has no parameter '{key}'.",
                     where=self._place(kind, kind.option, origin),
-                    hint=self._inside(kind, item, key) or nearest(key, [*own, *core], listing="Its parameters"),
+                    hint=setting_inside(kind, item, key, self.catalog)
+                    or nearest(key, [*own, *core], listing="Its parameters"),
                 )
         if kind == kinds.DATASET and isinstance(item.values.get("path"), str):
             # The plan in the run folder may be read from another working directory.
@@ -483,16 +469,6 @@ class PlanBuilder:
         return ResolvedComponent(
             item.entry, component, options, item.origins | {"name": item.origin}, item.version, nested
         )
-
-    def _inside(self, kind: Kind, item: Item, key: str) -> str:
-        """Return how to set a parameter of a component that a parameter of this one names; empty if it has none."""
-        for parameter, text in item.values.items():
-            for entry in self.catalog.named(text, PLAN_KINDS) if isinstance(text, str) else ():
-                if entry.usable and key in parameters.parameters_of(load(entry)):
-                    value = parameters.to_text(item.values[key])
-                    setting = f"{kind.option}.{item.entry.name}.{parameter}={text}:{key}={value}"
-                    return f"If it is for '{text}': --set {setting}"
-        return ""
 
     def _network_components(self, run: Path) -> tuple[str, ...]:
         """Return the components of a run's network, also of the networks inside it, as recorded in a plan."""
