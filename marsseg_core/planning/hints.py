@@ -7,7 +7,7 @@ import re
 from ..registry.catalog import Catalog
 from ..registry.kinds import PLAN_KINDS, Kind
 from ..registry.loading import load
-from ..registry.parameters import Parameter, parameters_of, to_text
+from ..registry.parameters import parameters_of, to_text
 from .grammar import NAME, NUMBER, divided_list
 from .layers import Item
 
@@ -35,9 +35,3 @@ def setting_inside(kind: Kind, item: Item, key: str, catalog: Catalog) -> str:
                 setting = f"{kind.option}.{item.entry.name}.{parameter}={text}:{key}={to_text(item.values[key])}"
                 return f"If it is for '{text}': --set {setting}"
     return ""
-
-
-def how_to_set(kind: Kind, name: str, parameter: Parameter) -> str:
-    """Return what a parameter of the component `name` is, and how to set it."""
-    key = parameter.name
-    return f"{key}: {parameter.help}.\nAdd it to the name, {name}:{key}=…, or use --set {kind.option}.{name}.{key}=…"

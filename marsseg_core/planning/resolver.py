@@ -43,7 +43,7 @@ from . import grammar
 from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_document, recipe_document
 from .finished_runs import JOINT, record_of, recorded_entries, recorded_runs
 from .fitting import check_length, check_losses, check_parts, check_weighting
-from .hints import how_to_set, list_of_name, setting_inside
+from .hints import list_of_name, setting_inside
 from .invoke import nested_components
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import planned_metrics
@@ -411,14 +411,8 @@ class PlanBuilder:
         """Create a component, or the options that marsseg adds to it. An error says where the wrong value is from."""
         where = f"{kind.option} {item.entry.name}"
         values = {key: value for key, value in item.values.items() if key in known}
-        if missing := parameters.required_parameters(cls, values):
-            raise RequestError(
-                f"{', '.join(missing)} must be given.",
-                where=self._place(kind, where, COMMAND_LINE if item.origin == COMMAND_LINE else None),
-                hint=how_to_set(kind, item.entry.name, parameters.parameters_of(cls)[missing[0]]),
-            )
         try:
-            return parameters.configure(cls, values, where=where)
+            return parameters.configure(cls, values, where=where, path=f"{kind.option}.{item.entry.name}")
         except RequestError as error:
             key = error.what.partition("=")[0]
             typed = item.origin if item.origin == COMMAND_LINE else None

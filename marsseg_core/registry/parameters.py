@@ -171,10 +171,11 @@ def check_defaults(parameters: Mapping[str, Parameter]) -> None:
                 ) from expected
 
 
-def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
+def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "", path: str = "KIND.NAME") -> T:
     """Create an instance of the dataclass `cls` with the values of `raw` (texts or TOML values) and its defaults.
 
-    Raises RequestError that names the parameter, the wrong value, and what it must be.
+    Raises RequestError that names the parameter, the wrong value, and what it must be; for a missing one, how to set it
+    in the component at `path`.
     """
     where = where or cls.__name__
     values = convert_values(cls, raw, where=where)
@@ -183,7 +184,9 @@ def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
         raise RequestError(
             f"{', '.join(missing)} must be given.",
             where=where,
-            hint=f"Add it to the name, as in NAME:{missing[0]}=…; set a list with --set KIND.NAME.{missing[0]}=…",
+            hint=f"{missing[0]}: {parameters_of(cls)[missing[0]].help}.\n"
+            f"Add it to the name, as in {path.rpartition('.')[2]}:{missing[0]}=…; set a list with "
+            f"--set {path}.{missing[0]}=…",
         )
     try:
         return cls(**values)

@@ -263,8 +263,10 @@ np.testing.assert_array_equal(encoder, 1 - 0.0625 - 0.25)
 
 
 def test_jax_updates_only_what_is_trained():
-    if other_backend() == "jax":
-        run_on_backend("jax", APART_ON_ANOTHER_BACKEND)
+    """The assertions are in the code, which another process executes."""
+    if other_backend() != "jax":
+        pytest.skip("JAX is not installed, or is the backend of this process")
+    run_on_backend("jax", APART_ON_ANOTHER_BACKEND)
 
 
 def test_frozen_statistics_stay_while_gamma_and_beta_are_trained(plugin):
