@@ -22,7 +22,6 @@ from .trials import execute_trials, open_begun
 if TYPE_CHECKING:
     from ..experiments.ablation import Ablation
     from ..experiments.text_table import TextTable
-    from ..sweeps.design import Design
     from ..sweeps.summary import Summary
     from ..sweeps.sweep import Sweep
 
@@ -130,8 +129,11 @@ def ablate(
     for line in design.warnings:
         warn(line)
     if dry_run:
-        _print_design(design, on, jobs)
-        print_origins(context, planned=True)
+        from .planned_ablation import print_planned
+
+        print_planned(design, on, jobs, json=json)
+        if not json:
+            print_origins(context, planned=True)
         return
     check_backend()
     from ..files.atomic import refuse_existing
@@ -182,33 +184,3 @@ def _print(table: TextTable, names: int = 1) -> None:
     print_table(table.headers, table.rows[:_ROWS], right=table.right, names=names)
     if len(table.rows) > _ROWS:
         print_text(f"and {len(table.rows) - _ROWS:,} more")
-
-
-def _print_design(design: Design, on: str, jobs: int) -> None:
-    from ..registry.parameters import to_text
-
-    ablation, seeds = design.options.ablation, len(design.seeds)
-    assert ablation is not None
-    rows = [
-        ("design", "one at a time" if ablation.one_at_a_time else "full grid"),
-        ("seeds", ", ".join(map(to_text, design.seeds))),
-        ("score", f"{ablation.subset} {ablation.by}"),
-        ("on", on),
-        ("jobs", str(jobs)),
-    ]
-    print_table(("option", "value"), rows)
-    print_text()
-    factors = [(each.name, each.baseline, " | ".join(each.choices[1:])) for each in design.factors]
-    print_table(("setting", "baseline", "other choices"), factors)
-    print_text()
-    names = [*dict.fromkeys(name for each in design.combinations for name in each)]
-    plans = [
-        (str(number), *(to_text(each[name]) if name in each else "" for name in names))
-        for number, each in enumerate(design.combinations, start=1)
-    ]
-    print_table(("plan", *names), plans)
-    print_text()
-    count = len(plans)
-    print_text(f"Runs: {count} plans × {seeds} seeds = {count * seeds:,}")
-    for reason in design.impossible:
-        print_text(f"Skipped: {reason}")

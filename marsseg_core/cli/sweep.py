@@ -10,7 +10,6 @@ import typer
 from ..networks.startup import check_backend
 from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
-from ..registry.session import Session
 from .completion import composition, fixed, settings
 from .configured import print_origins, typed
 from .kind_options import takes_kinds
@@ -19,14 +18,8 @@ from .plan_options import PlanOptions, takes_plan
 from .trials import execute_trials, open_begun
 
 if TYPE_CHECKING:
-    from ..planning.resolver import Request
-    from ..sweeps.options import SweepOptions
-    from ..sweeps.space import Space
     from ..sweeps.summary import Summary
     from ..sweeps.sweep import Sweep
-
-# So many plans are shown by --dry-run.
-_EXAMPLES = 3
 
 
 @takes_kinds
@@ -135,9 +128,11 @@ def sweep(
     for line in warnings_of(options, searched):
         warn(line)
     if dry_run:
-        _print_options(options, on, jobs, searched)
-        _print_space(searched, request, sampler, seed, session)
-        print_origins(context, planned=True)
+        from .planned_sweep import print_planned
+
+        print_planned(searched, options, request, session, on, jobs, json=json)
+        if not json:
+            print_origins(context, planned=True)
         return
     check_backend()
     from ..files.atomic import refuse_existing
@@ -189,42 +184,3 @@ def _print_summary(sweep: Sweep, summary: Summary) -> None:
         print_text(f"The best plan, to run again: marsseg run --plan {sweep.folder.best}")
     if summary.status == "running":
         say("Other processes are still working on the sweep.")
-
-
-def _print_options(options: SweepOptions, on: str, jobs: int, space: Space) -> None:
-    from ..planning.grammar import parse
-
-    (executor,) = parse(on)
-    trials = "as many as there are" if options.trials is None else str(options.trials)
-    rows = [
-        ("trials", trials),
-        ("sampler", options.sampler),
-        ("pruner", options.pruner),
-        ("seed", str(options.seed)),
-        ("objective", space.plan.metrics.best_by),
-        ("on", executor.name),
-        *((f"on.{key}", value) for key, value in executor.parameters.items()),
-        ("jobs", str(jobs)),
-    ]
-    print_table(("option", "value"), rows)
-    print_text()
-
-
-def _print_space(space: Space, request: Request, sampler: str, seed: int, session: Session) -> None:
-    from ..registry.parameters import to_text
-    from ..sweeps.draw import drawn, plan_of
-
-    print_table(("setting", "values"), [(setting.name, str(setting.values)) for setting in space.settings])
-    print_text()
-    count = "uncountable" if space.count is None else f"{space.count:,}"
-    print_text(f"Combinations: {count}")
-    if sampler == "tpe":
-        print_text("The sampler learns from trials that have ended: these are examples.")
-    for number in range(_EXAMPLES):
-        assignment = drawn(space, sampler, seed, number)
-        if assignment is None:
-            return
-        plan = plan_of(space, assignment, request, session)
-        print_text()
-        print_text(f"Trial {number}: {plan.summary}")
-        print_table(("setting", "value"), [(name, to_text(value)) for name, value in assignment.items()])

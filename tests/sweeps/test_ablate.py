@@ -228,7 +228,14 @@ def test_a_dry_run_prints_the_plans_and_their_number(cli, tmp_path):
     assert answer.code == 0, answer.err
     assert "setting\tbaseline\tother choices\narch\tdense\tunet\nencoder\tnone\tresnet50\n" in answer.out
     assert "Runs: 3 plans × 3 seeds = 9\n" in answer.out
-    assert "Skipped: arch=dense, encoder=resnet50: The architecture 'dense' does not take an encoder." in answer.out
+    reason = "arch=dense, encoder=resnet50: The architecture 'dense' does not take an encoder."
+    assert f"Skipped: {reason}" in answer.out
+    planned = json.loads(cli("ablate", *words, "--json").out)
+    assert planned["options"]["seeds"] == [0, 1, 2]
+    assert planned["settings"] == {"arch": ["dense", "unet"], "encoder": ["none", "resnet50"]}
+    assert planned["plans"][0] == {"arch": "dense", "encoder": "none"}
+    assert (len(planned["plans"]), planned["runs"]) == (3, 9)
+    assert [line.partition("\n")[0] for line in planned["skipped"]] == [reason]
     assert not [*tmp_path.iterdir()]
 
 

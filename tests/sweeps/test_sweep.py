@@ -331,12 +331,19 @@ def test_without_optuna_the_extra_is_named(tmp_path, monkeypatch):
 
 def test_a_dry_run_prints_the_space_and_three_plans(cli, tmp_path):
     words = ["--arch", TINY["arch"], "--data", TINY["data"], "--sampler", "random", "--dry-run"]
-    answer = cli("sweep", *words, *(word for text in VARIED for word in ("--vary", text)))
+    words += [word for text in VARIED for word in ("--vary", text)]
+    answer = cli("sweep", *words)
     assert answer.code == 0, answer.err
     assert "loss\twssce | dice\n" in answer.out
     assert "Combinations: uncountable\n" in answer.out
     assert "objective\tval_miou\n" in answer.out
     assert answer.out.count("Trial ") == 3
+    planned = json.loads(cli("sweep", *words, "--json").out)
+    assert planned["options"]["objective"] == "val_miou"
+    assert planned["settings"]["loss"] == ["wssce", "dice"]
+    assert planned["settings"]["training.learning_rate"]["log"] is True
+    assert planned["combinations"] is None
+    assert [set(each["settings"]) for each in planned["examples"]] == [set(planned["settings"])] * 3
     assert not [*tmp_path.iterdir()]
 
 
