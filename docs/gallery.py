@@ -10,7 +10,8 @@ from itertools import groupby
 import numpy as np
 from picture import Picture, picture
 
-from marsseg_core.planning.resolver import Request, resolve
+from marsseg_core.planning.request import Request
+from marsseg_core.planning.resolver import resolve
 from marsseg_core.plugin_api import SegmentationData, confusion_matrix, matrix
 from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import DATASET

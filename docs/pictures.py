@@ -13,7 +13,8 @@ from picture import Picture, file_name, name_of, picture
 from marsseg_core.cli import network
 from marsseg_core.cli.preview import draw_preview
 from marsseg_core.data.arrays import scale
-from marsseg_core.planning.resolver import Request, resolve
+from marsseg_core.planning.request import Request
+from marsseg_core.planning.resolver import resolve
 from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import (
     ARCHITECTURE,

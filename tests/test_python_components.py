@@ -15,7 +15,8 @@ from helpers.messages import warnings_told
 import marsseg
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.planning.plan import NETWORK_KINDS
-from marsseg_core.planning.resolver import Request, resolve
+from marsseg_core.planning.request import Request
+from marsseg_core.planning.resolver import resolve
 from marsseg_core.plugin_api import Loss, Metric
 from marsseg_core.registry import plugin_files
 from marsseg_core.registry.kinds import ARCHITECTURE, AUGMENTATION, DATASET, LOSS

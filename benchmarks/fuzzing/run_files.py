@@ -26,7 +26,8 @@ from marsseg_core.experiments.comparison import compare_runs
 from marsseg_core.files.cache_folder import root
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.plan import Plan
-from marsseg_core.planning.resolver import Request, resolve
+from marsseg_core.planning.request import Request
+from marsseg_core.planning.resolver import resolve
 from marsseg_core.registry.session import open_session
 from marsseg_core.runs.metric_values import metric_values
 from marsseg_core.runs.recorded_data import recorded_scaling, recorded_split

@@ -52,7 +52,8 @@ def build(entry: Entry, text: str, parts: Mapping[str, str], size: str, classes:
 
     check_backend()
     from ..planning.plan import NETWORK_KINDS
-    from ..planning.resolver import Request, resolve
+    from ..planning.request import Request
+    from ..planning.resolver import resolve
 
     request = (
         Request(compositions={"arch": text, **parts})

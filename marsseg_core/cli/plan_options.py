@@ -32,7 +32,7 @@ from .configured import origins_of_plan
 from .signatures import extended
 
 if TYPE_CHECKING:
-    from ..planning.resolver import Request
+    from ..planning.request import Request
 
 _PLAN: Final = {
     "plan": Base,
@@ -85,7 +85,7 @@ class PlanOptions:
 
     def request(self, compositions: Mapping[str, str]) -> Request:
         """Return the request for a plan with these options and compositions."""
-        from ..planning.resolver import Request
+        from ..planning.request import Request
 
         sections = {"training": self.training, "split": {} if self.split is None else {"subsets": self.split}}
         return Request(self.plan, compositions, sections, self.set or [], self.plugin or [], self.origins)

@@ -14,7 +14,7 @@ from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan
-    from ..planning.resolver import Request
+    from ..planning.request import Request
     from ..registry.session import Session
     from ..sweeps.options import SweepOptions
     from ..sweeps.space import Assignment, Space

@@ -37,7 +37,8 @@ def preview(entry: Entry, text: str, data_text: str, session: Session, file: Pat
 
 def draw_preview(text: str, data_text: str, session: Session, target: Target, *, tiles: int = TILES) -> int:
     """Draw at most so many tiles before and after the augmentation `text` into a PNG file; return how many."""
-    from ..planning.resolver import Request, resolve
+    from ..planning.request import Request
+    from ..planning.resolver import resolve
     from ..runs.data import load_data
 
     plan = resolve(Request(compositions={"augment": text, "data": data_text}), session)

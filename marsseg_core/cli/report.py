@@ -33,7 +33,8 @@ def report(
     network predicts the validation and test subsets again.
     """
     from ..files.run_folder import RunFolder
-    from ..planning.resolver import Request, resolve
+    from ..planning.request import Request
+    from ..planning.resolver import resolve
 
     check_backend()
     folder = RunFolder.open(run)

@@ -49,7 +49,8 @@ def resume_run(
     from ..figures.series_page import write_series_page
     from ..files.run_folder import RunFolder
     from ..hooks import announce
-    from ..planning.resolver import Request, resolve
+    from ..planning.request import Request
+    from ..planning.resolver import resolve
 
     compositions = {} if data is None else {"data": data}
     training = {name: text for name, text in (("unlabelled", unlabelled), ("workers", workers)) if text is not None}
@@ -102,7 +103,8 @@ def extend_run(
     from ..files.atomic import refuse_existing
     from ..files.run_folder import RunFolder
     from ..hooks import announce
-    from ..planning.resolver import Request, resolve
+    from ..planning.request import Request
+    from ..planning.resolver import resolve
 
     check_backend()
     folder = RunFolder.open(path)

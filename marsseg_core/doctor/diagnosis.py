@@ -260,7 +260,8 @@ def _entry(described: str) -> Entry:
 def _load(entry: Entry, values: Mapping[str, str], plugins: Sequence[str]) -> dict[str, Any]:
     # Import these before the clock starts: every entry needs them.
     from .. import hooks
-    from ..planning import resolver
+    from ..planning.request import Request
+    from ..planning.resolver import resolve
     from ..registry.parameters import convert_values
 
     if entry.kind == RECIPE:
@@ -281,7 +282,7 @@ def _load(entry: Entry, values: Mapping[str, str], plugins: Sequence[str]) -> di
             if source is not None:
                 open_pack(source.path)
         elif entry.kind == RECIPE:
-            resolver.resolve(resolver.Request(base=entry.qualified_name), open_session())
+            resolve(Request(base=entry.qualified_name), open_session())
         else:
             cls = load(entry)
             try:

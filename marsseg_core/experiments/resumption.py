@@ -16,7 +16,8 @@ from ..files.run_folder import FINISHED, SERIES_PLAN, SERIES_SUMMARY, RunFolder
 from ..networks.processes import refuse_processes
 from ..planning.plan import Plan
 from ..planning.python_components import Given
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry.kinds import DATASET
 from ..registry.session import Session
 from .members import MemberWorkers

@@ -15,7 +15,8 @@ from ..files.pack import TEST_INPUT
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..networks.tiling import cut
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry import kinds
 from ..registry.session import Session
 from ..runs.data import read_data

@@ -19,7 +19,8 @@ from ..data.subsets import SUBSETS, subset_called
 from ..errors import RequestError, counted, nearest
 from ..files.run_folder import RunFolder
 from ..planning.recognition import datasets_that_recognise, given_as_source
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry import kinds
 from ..registry.session import Session
 from ..runs.data import load_unlabelled, read_data

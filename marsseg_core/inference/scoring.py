@@ -28,7 +28,8 @@ from ..networks.predictor import HALF, Predictor
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
 from ..planning.python_components import Given
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry import kinds
 from ..registry.catalog import Catalog
 from ..registry.session import Session

@@ -11,7 +11,8 @@ from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..messages import get_logger
 from ..planning.plan import NETWORK_KINDS
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry.loading import plugin_errors_named
 from ..registry.session import Session
 from .startup import check_backend, chosen_backend, start_keras

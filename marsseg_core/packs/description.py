@@ -16,7 +16,8 @@ from ..inference.ensemble import open_runs
 from ..messages import get_logger
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import NETWORK_KINDS
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry.distribution import version
 from ..registry.plugin_files import KEY as PLUGIN_KEY
 from ..registry.session import Session

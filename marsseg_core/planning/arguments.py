@@ -17,7 +17,7 @@ from ..registry.plugin_files import PYTHON
 from .named_settings import setting_of_option
 from .options import TrainingOptions
 from .python_components import given_components
-from .resolver import Request
+from .request import Request
 from .run_arguments import AS_PLANNED
 
 

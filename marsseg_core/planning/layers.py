@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from typing import Any, Final
 
 from ..errors import RequestError
 from ..registry.entries import Entry
+from ..registry.parameters import parameters_of
 
 # The origin of values of `--set` on the command line, and of `overrides` in Python.
 OVERRIDES: Final = ("--set", "overrides")
@@ -27,6 +28,12 @@ class Values:
         """Set values, which come from the layer `origin`."""
         self.values.update(values)
         self.origins.update(dict.fromkeys(values, origin))
+
+    def set_absent(self, cls: type, given: Mapping[str, Any]) -> None:
+        """Set the parameters of `cls` that an older plan has not `given` to the value that they had implicitly then."""
+        known = parameters_of(cls).items()
+        absent = {key: each.absent for key, each in known if each.absent is not MISSING and key not in given}
+        self.set(absent, OLDER_PLAN)
 
 
 @dataclass(eq=False)

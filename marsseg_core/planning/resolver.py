@@ -12,23 +12,20 @@ The plan records for each value the layer it came from (its origin).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..components.finished_runs import UsesRuns
-from ..components.given import given_entry, holding
+from ..components.given import given_entry
 from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
-from ..errors import PluginError, RequestError, nearest
+from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..registry import kinds, parameters
 from ..registry.entries import INVALID, Entry
 from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, Kind
-from ..registry.loading import load, plugin_errors_named
 from ..registry.plugin_files import (
     COMMAND_LINE,
     KEY as PLUGIN_KEY,
@@ -40,63 +37,31 @@ from ..registry.plugin_files import (
 )
 from ..registry.session import Session
 from . import grammar
+from .configuring import Configurer
 from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_document, recipe_document
-from .finished_runs import JOINT, record_of, recorded_entries, recorded_runs
+from .finished_runs import JOINT, record_of
 from .fitting import check_length, check_losses, check_parts, check_weighting
-from .hints import list_of_name, setting_inside
-from .invoke import nested_components
+from .hints import list_of_name
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
 from .named_settings import option_of_setting
-from .options import SECTIONS, NoOptions, TrainingOptions, options_of
+from .options import SECTIONS, TrainingOptions
 from .pins import (
     forget_chosen_precision,
     overlay_unlabelled,
-    pin_encoder_weights,
     pin_initial_weights,
     pin_subsets,
     pin_unlabelled,
     set_canonical_monitor,
 )
-from .plan import NAME_KEYS, NETWORK_KINDS, Plan
+from .plan import NETWORK_KINDS, Plan
 from .python_components import Given, make_plugins, metrics_text, named_components
 from .recognition import named_dataset
-from .resolved import ResolvedComponent
+from .request import Request
 
 C = TypeVar("C")
 T = TypeVar("T", CleaningOptions, SplitOptions, TrainingOptions)
-
-
-@dataclass(frozen=True)
-class Request:
-    """A run as the user requests it, before names and values are checked.
-
-    Attributes:
-        base: a recipe, a plan file, a run folder or a pack; None for the recipe `default`
-        compositions: for each kind's option ("arch", "loss", …) that was passed, its composition text, or the objects
-            passed in Python
-        sections: the values passed for the sections "training", "split" and "cleaning"
-        overrides: the texts of `--set`
-        plugins: Python files that define components and hooks
-        origins: the files that values of the command line come from: by option, by "section.key", or by "set"
-        metrics: the metrics passed in Python for `training.metrics`, if not all of them are texts
-        caller: who requests it: "command line" or "Python"
-    """
-
-    base: str | None = None
-    compositions: Mapping[str, Given] = field(default_factory=dict)
-    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    overrides: Sequence[str] = ()
-    plugins: Sequence[str | Path] = ()
-    origins: Mapping[str, str] = field(default_factory=dict)
-    metrics: tuple[Any, ...] = ()
-    caller: str = COMMAND_LINE
-
-    @property
-    def passed(self) -> Mapping[str, Given]:
-        """Return the components of each option, the metrics under the option of their kind."""
-        return {**self.compositions, **({METRIC.option: self.metrics} if self.metrics else {})}
 
 
 def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMPONENT_KINDS) -> Plan:
@@ -183,8 +148,7 @@ class PlanBuilder:
                     raise RequestError(f"'{section}' must be a table.", where=where, hint=f"Write it as [{section}].")
                 self.add_section(section, values[section], origin=origin, where=f"{where}, {section}")
             if document.complete:
-                absent_values = _values_of_absent(SECTIONS[section], values.get(section, {}))
-                self.sections[section].set(absent_values, OLDER_PLAN)
+                self.sections[section].set_absent(SECTIONS[section], values.get(section, {}))
 
     def add_defaults(self) -> None:
         """Add the default components of the kinds that no document mentions."""
@@ -246,6 +210,7 @@ class PlanBuilder:
     def finish(self) -> Plan:
         """Create and check all components, and return the plan."""
         chosen = {}
+        configurer = Configurer(self.catalog, self.texts, self._components_of)
         for kind in filter(self.only.__contains__, PLAN_KINDS):
             items = self.items.get(kind, [])
             if not items and not kind.may_be_none:
@@ -254,7 +219,7 @@ class PlanBuilder:
             if len(items) > 1 and not kind.many:
                 names = ", ".join(item.entry.name for item in items)
                 raise RequestError(f"A run has one {kind}; these are {len(items)}: {names}.", where=f"--{kind.option}")
-            chosen[kind] = tuple(self._resolve_item(kind, item) for item in items)
+            chosen[kind] = tuple(configurer.create(kind, item) for item in items)
         check_parts(chosen, self.catalog)
         section = self.sections["training"]
         pin_initial_weights(section)
@@ -380,91 +345,7 @@ class PlanBuilder:
             raise RequestError(f"'{name}' occurs {len(matching)} times in the plan.", where=where, hint=hint)
         return matching[0], key
 
-    def _resolve_item(self, kind: Kind, item: Item) -> ResolvedComponent:
-        if item.problem is not None:
-            raise item.problem
-        try:
-            return self._configure_item(kind, item)
-        except RequestError as error:
-            if item.version in ("", item.entry.version):
-                raise
-            name = item.entry.distribution
-            versions = f"The plan was made with {name} {item.version}; this is {item.entry.provider}."
-            install = f"To install that version: pip install {name}=={item.version}"
-            hint = " ".join(filter(None, (error.hint, versions, install)))
-            raise RequestError(error.what, where=error.where, hint=hint) from error
-
-    def _place(self, kind: Kind, what: str, origin: str | None) -> str:
-        """Return where a value of `what` is wrong: the option if it was typed, else the layer that it came from."""
-        if origin == COMMAND_LINE and kind in self.texts:
-            return f"--{kind.option} {self.texts[kind]}"
-        return what if origin is None else f"{what}, {origin}"
-
-    def _place_of_text(self, kind: Kind, item: Item, text: str) -> str:
-        """Return where the composition text comes from that is the value of a parameter of a component."""
-        key = next((key for key, value in item.values.items() if value == text), None)
-        if key is None:
-            return f"{kind.option} {item.entry.name}"
-        return self._place(kind, f"{kind.option}.{item.entry.name}.{key}", item.origins[key])
-
-    def _configured(self, kind: Kind, item: Item, cls: type[C], known: Collection[str]) -> C:
-        """Create a component, or the options that marsseg adds to it. An error says where the wrong value is from."""
-        where = f"{kind.option} {item.entry.name}"
-        values = {key: value for key, value in item.values.items() if key in known}
-        try:
-            return parameters.configure(cls, values, where=where, path=f"{kind.option}.{item.entry.name}")
-        except RequestError as error:
-            key = error.what.partition("=")[0]
-            typed = item.origin if item.origin == COMMAND_LINE else None
-            error.where = self._place(kind, where, item.origins.get(key, typed))
-            raise
-
-    def _configure_item(self, kind: Kind, item: Item) -> ResolvedComponent:
-        cls = load(item.entry)
-        options_class = options_of(kind)
-        own, core = parameters.parameters_of(cls), parameters.parameters_of(options_class)
-        if reserved := sorted(set(own) & {*core, *NAME_KEYS}):
-            raise PluginError(
-                f"The {item.entry.label} has a parameter called '{reserved[0]}', a name reserved by marsseg.",
-                where=item.entry.target,
-            )
-        if item.version:  # a run wrote this plan with every parameter that existed then
-            item.set(_values_of_absent(cls, item.values), OLDER_PLAN)
-        for key, origin in item.origins.items():
-            if key not in own and key not in core:
-                raise RequestError(
-                    f"The {kind} '{item.entry.name}' has no parameter '{key}'.",
-                    where=self._place(kind, kind.option, origin),
-                    hint=setting_inside(kind, item, key, self.catalog)
-                    or nearest(key, [*own, *core], listing="Its parameters"),
-                )
-        if kind == kinds.DATASET and isinstance(item.values.get("path"), str):
-            # The plan in the run folder may be read from another working directory.
-            item.values["path"] = os.path.abspath(os.path.expanduser(item.values["path"]))
-        if issubclass(cls, UsesRuns):
-            records = recorded_runs(cls, item.values, item.origins, self._network_components)
-            item.set(records, item.origins.get(cls.run_parameter, item.origin))
-        where = f"{kind.option} {item.entry.name}"
-        if kind == kinds.ENCODER:
-            pin_encoder_weights(item, cls.published_weights, where)
-        with plugin_errors_named(item.entry, "failed"):
-            component = self._configured(kind, item, cls, own)
-            nested = tuple(
-                each
-                for nested_kind, text in component.compositions()
-                for each in nested_components(
-                    nested_kind, text, self.catalog, item.entry, where=self._place_of_text(kind, item, text)
-                )
-            )
-        nested += self._components_of_runs(component, nested)
-        if item.python_object is not None:
-            component = holding(component, item.python_object)
-        options = self._configured(kind, item, options_class, core)
-        return ResolvedComponent(
-            item.entry, component, options, item.origins | {"name": item.origin}, item.version, nested
-        )
-
-    def _network_components(self, run: Path) -> tuple[str, ...]:
+    def _components_of(self, run: Path) -> tuple[str, ...]:
         """Return the components of a run's network, also of the networks inside it, as recorded in a plan."""
         plan = resolve(Request(base=str(run)), self.session, only=NETWORK_KINDS)
         entries = [
@@ -474,24 +355,3 @@ class PlanBuilder:
             for owner in (resolved, *resolved.nested)
         ]
         return tuple(record_of(entry) for entry in entries if given_entry(entry.kind, entry.name) is None)
-
-    def _components_of_runs(self, component: Any, nested: Sequence[ResolvedComponent]) -> tuple[ResolvedComponent, ...]:
-        """Return the components of the networks of the runs that a component uses, which are needed to load it."""
-        for each in nested:
-            if isinstance(each.component, UsesRuns):
-                raise RequestError(
-                    f"The {each.entry.label} cannot be part of another component.",
-                    hint=f"Choose it with --{each.entry.kind.option}.",
-                )
-        if not isinstance(component, UsesRuns):
-            return ()
-        # Only their classes: what they were configured with is in the files of their networks.
-        return tuple(
-            ResolvedComponent(entry, load(entry), NoOptions()) for entry in recorded_entries(component, self.catalog)
-        )
-
-
-def _values_of_absent(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that are not in `values` of an older plan, with the value that they had implicitly then."""
-    known = parameters.parameters_of(cls).items()
-    return {key: each.absent for key, each in known if each.absent is not MISSING and key not in values}

@@ -11,7 +11,8 @@ from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..planning.invoke import call_component
 from ..planning.plan import Plan
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry import kinds
 from ..registry.session import Session
 

@@ -6,8 +6,9 @@ from ..errors import PluginError, RequestError
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..planning.invoke import call_component
+from ..planning.request import Request
 from ..planning.resolved import ResolvedComponent
-from ..planning.resolver import Request, resolve
+from ..planning.resolver import resolve
 from ..registry.kinds import DATASET
 from ..registry.session import Session
 

@@ -22,7 +22,8 @@ from ..messages import get_logger
 from ..planning import grammar
 from ..planning.options import OF_LABELLED_DATA, OWN, UNUSED
 from ..planning.plan import Plan
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry import kinds
 from .data import load_unlabelled, read_data
 

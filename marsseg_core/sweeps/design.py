@@ -10,7 +10,7 @@ from typing import Final
 from ..data.split_options import MOST_RUNS
 from ..errors import MarssegError, RequestError
 from ..experiments.ablation import Factor
-from ..planning.resolver import Request
+from ..planning.request import Request
 from ..registry.parameters import Value, to_text
 from ..registry.session import Session
 from .draw import plan_of

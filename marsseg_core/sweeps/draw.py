@@ -11,7 +11,8 @@ from typing import Final
 
 from ..errors import RequestError
 from ..planning.plan import Plan
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry.session import Session
 from .options import SweepOptions
 from .paths import ComponentPath

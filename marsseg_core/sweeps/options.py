@@ -15,7 +15,7 @@ from ..experiments.comparison import SUBSETS
 from ..files.documents import Document, read_json
 from ..files.schema import Items, Nothing, Number, OneOf, Table, Text, Truth
 from ..planning.metrics import metric_table
-from ..planning.resolver import Request
+from ..planning.request import Request
 from ..registry.parameters import to_text
 
 PRUNERS: Final = ("none", "median", "hyperband")

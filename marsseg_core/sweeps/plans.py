@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..errors import RequestError
-from ..planning.resolver import Request
+from ..planning.request import Request
 from ..registry.parameters import Value, to_text
 from .paths import KindPath, Path, SectionPath
 

@@ -15,7 +15,8 @@ from ..files.documents import read_toml
 from ..planning.grammar import parse
 from ..planning.plan import Plan
 from ..planning.recognition import named_dataset
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import DATASET, Kind

@@ -14,7 +14,8 @@ from ..hooks import announce
 from ..networks.processes import processes
 from ..networks.startup import start_keras
 from ..planning.metrics import PREFIX
-from ..planning.resolver import Request, resolve
+from ..planning.request import Request
+from ..planning.resolver import resolve
 from ..registry.session import open_session
 from ..runs.metric_values import metric_values
 

@@ -18,7 +18,8 @@ from marsseg_core.networks.fast import fast_network
 from marsseg_core.networks.frozen import FrozenNetwork, changing_weights
 from marsseg_core.networks.load import load
 from marsseg_core.networks.transfer import copy_weights
-from marsseg_core.planning.resolver import Request, resolve
+from marsseg_core.planning.request import Request
+from marsseg_core.planning.resolver import resolve
 from marsseg_core.registry.kinds import ARCHITECTURE
 from marsseg_core.registry.session import open_session
 from marsseg_core.training.averaging import EpochAverage

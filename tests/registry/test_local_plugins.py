@@ -18,7 +18,8 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.planning.plan import NETWORK_KINDS
-from marsseg_core.planning.resolver import Request, resolve
+from marsseg_core.planning.request import Request
+from marsseg_core.planning.resolver import resolve
 from marsseg_core.registry import loading, plugin_files
 from marsseg_core.registry.kinds import ARCHITECTURE, DATASET, LOSS, OBSERVER
 from marsseg_core.registry.loading import plugin_stdout_to_stderr

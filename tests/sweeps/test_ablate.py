@@ -16,7 +16,7 @@ import marsseg
 from marsseg_core.components.tasks import Task
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.experiments.ablation_tables import effects_table
-from marsseg_core.planning.resolver import Request
+from marsseg_core.planning.request import Request
 from marsseg_core.registry.session import open_session
 from marsseg_core.sweeps.ablation import results_of, write_results
 from marsseg_core.sweeps.coordinator import Coordinator

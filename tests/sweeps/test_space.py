@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from marsseg_core.errors import RequestError
-from marsseg_core.planning.resolver import Request
+from marsseg_core.planning.request import Request
 from marsseg_core.registry.parameters import Parameter
 from marsseg_core.registry.session import open_session
 from marsseg_core.sweeps.draw import check_sampler, drawn, plan_of, warnings_of

@@ -19,7 +19,7 @@ import marsseg_core.api
 from marsseg_core.cli.sweep import _print_summary
 from marsseg_core.errors import RequestError
 from marsseg_core.experiments.comparison import compare_runs
-from marsseg_core.planning.resolver import Request
+from marsseg_core.planning.request import Request
 from marsseg_core.registry.session import open_session
 from marsseg_core.sweeps.coordinator import Coordinator
 from marsseg_core.sweeps.folder import SweepFolder

@@ -9,7 +9,7 @@ from helpers.killing import kills_its_process_once
 import marsseg_core as marsseg
 from marsseg_core.components.tasks import ExecutorSpec, Task
 from marsseg_core.planning.grammar import components
-from marsseg_core.planning.resolver import Request
+from marsseg_core.planning.request import Request
 from marsseg_core.registry.kinds import EXECUTOR
 from marsseg_core.registry.session import open_session
 from marsseg_core.sweeps.coordinator import Coordinator

@@ -493,7 +493,7 @@ def test_real_tiles_train(real_tiles, tmp_path):
 
 
 def test_plan_of_a_run_can_be_run_again(finished):
-    from marsseg_core.planning.resolver import Request
+    from marsseg_core.planning.request import Request
 
     plan = resolve(Request(base=str(finished.path), sections={"training": {"seed": 3}}), open_session())
     assert plan.training.seed == 3

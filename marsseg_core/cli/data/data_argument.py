@@ -48,7 +48,8 @@ def source_plan(
     `split` is the option `--split` of a run; None if it was not passed.
     """
     from ...planning.recognition import given_as_source
-    from ...planning.resolver import Request, resolve
+    from ...planning.request import Request
+    from ...planning.resolver import resolve
 
     sections = {"cleaning": cleaning or {}, "split": {} if split is None else {"subsets": split}}
     request = Request(compositions={"data": source}, sections=sections, overrides=overrides or ())
