@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shutil
 import tomllib
 from dataclasses import replace
@@ -214,6 +215,22 @@ class TestTheTables:
             tables = board.tables.tracks_of({300.0: table})
             assert (text in board.tables.to_markdown(tables, [], "")) is expected
             assert (text in board.tables.to_html(tables, [], "")) is expected
+
+    def test_name_the_machine_of_further_seeds(self, board, result):
+        (first, second) = result("scratch/unet", GOOD, POOR).members
+        second = replace(second, measured=second.measured | {"machine": "another abacus"})
+        row = board.results.Result(board.rows.Row("scratch", BENCHMARKS / "x"), (first, second))
+        text = board.tables.to_markdown(board.tables.tracks_of({300.0: [row]}), [], "")
+        assert "Further seeds, with as many epochs, on another abacus: scratch/x." in text
+        assert "cannot be compared" not in text
+
+
+class TestTheMachine:
+    @pytest.mark.parametrize(("flags", "expected"), [("fma avx2", "An Abacus"), ("avx512f", "An Abacus with AVX-512")])
+    def test_has_a_name(self, board, tmp_path, flags, expected):
+        file = tmp_path / "cpuinfo"
+        file.write_text(f"processor\t: 0\nmodel name\t: An Abacus\nflags\t\t: fpu {flags}\n\n" * 2)
+        assert board.train.machine(file) == f"{expected}, {os.cpu_count()} cores"
 
 
 class TestARun:

@@ -91,14 +91,17 @@ def explanation(tables: Tables, notes: Sequence[str]) -> list[str]:
 
 def about(track: str, results: Sequence[Result]) -> list[str]:
     """Return the paragraphs above one table: its rule, and which row is from which machine, if they differ."""
-    rows: dict[str, list[str]] = {}
+    first: dict[str, list[str]] = {}
+    further: dict[str, list[str]] = {}
     for result in results:
-        for machine in dict.fromkeys(member.measured["machine"] for member in result.members):
-            rows.setdefault(machine, []).append(str(result.row))
-    if len(rows) < 2:
-        return [TRACKS[track]]
-    lists = [f"{machine}: {', '.join(names)}." for machine, names in rows.items()]
-    return [TRACKS[track], " ".join(["Budgets of different machines cannot be compared.", *lists])]
+        machines = list(dict.fromkeys(member.measured["machine"] for member in result.members))
+        first.setdefault(machines[0], []).append(str(result.row))
+        for machine in machines[1:]:
+            further.setdefault(machine, []).append(str(result.row))
+    lines = [f"{machine}: {', '.join(names)}." for machine, names in first.items()] if len(first) > 1 else []
+    lines = ["Budgets of different machines cannot be compared.", *lines] if lines else []
+    lines += [f"Further seeds, with as many epochs, on {machine}: {', '.join(n)}." for machine, n in further.items()]
+    return [TRACKS[track], " ".join(lines)] if lines else [TRACKS[track]]
 
 
 def to_markdown(tables: Tables, notes: Sequence[str], command: str) -> str:

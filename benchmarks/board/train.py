@@ -68,13 +68,18 @@ def train(task: Task, out: Path) -> None:
     marsseg.run(task.plan, **words, overrides=OVERRIDES, out=out, hooks=hooks, callbacks=callbacks)
 
 
-def machine() -> str:
-    """Return the processor and the number of cores."""
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").is_file():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    return f"{model}, {os.cpu_count()} cores"
+def machine(processors: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor, with AVX-512 if it has that, and the number of cores.
+
+    One name may stand for processors with and without AVX-512: an epoch of the first takes two thirds of the time.
+    """
+    model, vectors = platform.processor() or platform.machine(), ""
+    if processors.is_file():
+        entries = [line.partition(":") for line in processors.read_text().splitlines()]
+        about = {name.strip(): value.strip() for name, _, value in entries}
+        model = about.get("model name", model)
+        vectors = " with AVX-512" if "avx512f" in about.get("flags", "").split() else ""
+    return f"{model}{vectors}, {os.cpu_count()} cores"
 
 
 def measure(out: Path) -> dict[str, Any]:
