@@ -1,4 +1,4 @@
-"""Read and write the files of a run folder. Only this module knows their names.
+"""Read and write the files of a run folder.
 
 All files are written atomically: under a temporary name, then renamed. Lines are added to the history and the log.
 """
@@ -25,8 +25,10 @@ from .hashed import HashedFile, file_hash
 from .history import HistoryFile
 from .leftovers import is_temporary_file, remove_temporary_files
 from .locks import lock_folder
+from .manifest import Manifest
 from .pack import is_pack, open_pack
 from .run_forms import DOCUMENTS
+from .run_paths import RunPaths
 from .similar import similar_path
 from .text import encode_text, read_text
 
@@ -46,9 +48,6 @@ SERIES_PLAN: Final = "series.toml"
 
 SERIES_SUMMARY: Final = "summary.json"
 """Name the file of a series with its runs, their status and mean scores."""
-
-# The subfolder for the files of components that are in no installed package.
-PLUGINS_FOLDER: Final = "plugins"
 
 
 def create_run_folder(name: str, out: Path | None = None) -> RunFolder:
@@ -79,7 +78,7 @@ def is_transductive(split: Mapping[str, Any]) -> bool:
     return bool(split.get("unlabelled", {}).get("transductive"))
 
 
-class RunFolder:
+class RunFolder(RunPaths):
     """Give access to the files of one run: their paths, and methods that read them or write them atomically.
 
     Args:
@@ -88,12 +87,12 @@ class RunFolder:
     """
 
     def __init__(self, path: Path | str, title: str = "") -> None:
-        self.path = Path(path)
+        super().__init__(path)
         self.title = title or str(self.path)
         self.of_pack = bool(title)
         self._history = HistoryFile(self.history)
         self._log = AppendedFile(self.log_file)
-        self._hashes: dict[str, str] = {}  # the hashes of files that this process has written
+        self._manifest = Manifest(self.manifest)
 
     @classmethod
     def open(cls, path: Path | str) -> RunFolder:
@@ -234,86 +233,6 @@ class RunFolder:
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
 
-    @property
-    def plan(self) -> Path:
-        """Return the path of the plan."""
-        return self.path / "plan.toml"
-
-    @property
-    def plugins(self) -> Path:
-        """Return the folder of copies of component files that are in no installed package."""
-        return self.path / PLUGINS_FOLDER
-
-    @property
-    def split(self) -> Path:
-        """Return the path of the split: the items of each subset, and a description of the data."""
-        return self.path / "split.json"
-
-    @property
-    def labels(self) -> Path:
-        """Return the path of the labels that a semi-supervised method has made last, if it makes any."""
-        return self.path / "labels.npz"
-
-    @property
-    def cleaning(self) -> Path:
-        """Return the path of the cleaning report; the file exists only if the data was cleaned."""
-        return self.path / "cleaning.json"
-
-    @property
-    def environment(self) -> Path:
-        """Return the path of the description of the software and hardware of the run."""
-        return self.path / "environment.json"
-
-    @property
-    def history(self) -> Path:
-        """Return the path of the table with one row for each epoch."""
-        return self.path / "history.csv"
-
-    @property
-    def metrics(self) -> Path:
-        """Return the path of the status and the metrics of the run."""
-        return self.path / "metrics.json"
-
-    @property
-    def decoding(self) -> Path:
-        """Return the path of the offsets for decoding; the file exists only if the plan has `decoding=offsets`."""
-        return self.path / "decoding.json"
-
-    @property
-    def network(self) -> Path:
-        """Return the path of the best network, in Keras' format."""
-        return self.path / "network.keras"
-
-    @property
-    def checkpoint(self) -> Path:
-        """Return the path of the last checkpoint, from which the run can be resumed."""
-        return self.path / "checkpoint" / "last.npz"
-
-    @property
-    def manifest(self) -> Path:
-        """Return the path of the manifest, which has the hashes of the files that scores depend on."""
-        return self.path / "manifest.json"
-
-    @property
-    def figures(self) -> Path:
-        """Return the folder of the figures."""
-        return self.path / "figures"
-
-    @property
-    def engines(self) -> Path:
-        """Return the folder of the forms of the best network that other runtimes need (`--engine`)."""
-        return self.path / "engines"
-
-    @property
-    def report(self) -> Path:
-        """Return the path of the report."""
-        return self.path / "report.html"
-
-    @property
-    def log_file(self) -> Path:
-        """Return the path of the log."""
-        return self.path / "log.txt"
-
     def network_hash(self) -> str:
         """Return a hash of the file of the best network; raise RequestError if it does not exist or cannot be read."""
         try:
@@ -329,9 +248,6 @@ class RunFolder:
     def written(self, path: Path) -> Iterator[Path]:
         """Write a file of the run atomically; add its hash to the manifest if scores or resuming depend on it.
 
-        The manifest is written before the file is renamed, and has the hashes of both the new and the old file. If the
-        process is killed in between, the file therefore still matches the manifest.
-
         Args:
             path: a path in the run folder
 
@@ -341,7 +257,8 @@ class RunFolder:
         Raises:
             RunError: if the file cannot be written
         """
-        with self._replaced(path, file_hash) as temporary:
+        writing = self._manifest.replaced(path, file_hash) if self.in_manifest(path) else atomic_write(path)
+        with writing as temporary:
             yield temporary
 
     @contextmanager
@@ -349,7 +266,7 @@ class RunFolder:
         """Write a large file as `written` does, from its start to its end; its hash is computed meanwhile.
 
         Args:
-            path: a path in the run folder
+            path: a path in the run folder, of a file that scores or resuming depend on
 
         Yields:
             The file to write to.
@@ -357,44 +274,8 @@ class RunFolder:
         Raises:
             RunError: if the file cannot be written
         """
-        with self._replaced(path, lambda _: file.hash) as temporary, HashedFile(temporary) as file:
+        with self._manifest.replaced(path, lambda _: file.hash) as temporary, HashedFile(temporary) as file:
             yield file
-
-    @contextmanager
-    def _replaced(self, path: Path, hash_of: Callable[[Path], str]) -> Iterator[Path]:
-        """Yield a temporary path to write to; `hash_of` gives the hash of what was written there."""
-        if not self._is_in_manifest(path):
-            with atomic_write(path) as temporary:
-                yield temporary
-            return
-        name = path.relative_to(self.path).as_posix()
-        new_hash = ""
-
-        def update_manifest(temporary: Path) -> None:
-            nonlocal new_hash
-            new_hash = hash_of(temporary)
-            old_hash = self._hashes.get(name) or (file_hash(path) if path.is_file() else new_hash)
-            files = self._read_manifest() | {name: list(dict.fromkeys((new_hash, old_hash)))}
-            self.write_json(self.manifest, {"schema": 1, "files": files})
-
-        with atomic_write(path, ready=update_manifest) as temporary:
-            yield temporary
-        self._hashes[name] = new_hash
-
-    def _is_in_manifest(self, path: Path) -> bool:
-        """Return whether scores or resuming depend on a file. They do not depend on history, log, report or figures."""
-        scored = (self.metrics, self.decoding, self.network, self.checkpoint)
-        files = (self.plan, self.split, self.labels, self.cleaning, *scored)
-        return path in files or path.parent == self.plugins
-
-    def _read_manifest(self) -> dict[str, list[str]]:
-        """Read the valid hashes of each file, by its path in the folder; return {} if the run has no manifest."""
-        if not self.manifest.is_file():
-            return {}
-        files: dict[str, list[str]] = self.read_json(self.manifest)["files"]
-        if outside := [name for name in files if os.path.isabs(name) or ".." in name.split("/")]:
-            raise RequestError(f"manifest.json: files has {outside[0]!r}, outside the folder.", where=str(self.path))
-        return files
 
     def changed(self, *paths: Path) -> list[str]:
         """Return the names of files that were changed after the run wrote them; missing files are left out.
@@ -407,15 +288,7 @@ class RunFolder:
         Returns:
             The paths of the changed files, relative to the run folder.
         """
-        selected = {path.relative_to(self.path).as_posix() for path in paths}
-        changed = []
-        for name, hashes in self._read_manifest().items():
-            # os.path.isfile, because Path.is_file raises for a name that no file can have.
-            if (not selected or name in selected) and os.path.isfile(self.path / name):
-                with decoding(f"{name} cannot be read", self.path), suppress(FileNotFoundError):
-                    if file_hash(self.path / name) not in hashes:
-                        changed.append(name)
-        return changed
+        return self._manifest.changed(paths)
 
     def check_unchanged(self, *paths: Path) -> None:
         """Raise RequestError if one of these files was changed after the run wrote it; without any, check all files.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..components.interfaces import Dataset
 from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
-from ..files.run_folder import PLUGINS_FOLDER
+from ..files.run_paths import PLUGINS_FOLDER
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from ..registry.kinds import METHOD, PLAN_KINDS, Kind

@@ -14,7 +14,8 @@ from typing import Final
 from ..errors import RequestError
 from ..files.atomic import write_bytes
 from ..files.locks import lock_folder
-from ..files.run_folder import PLUGINS_FOLDER, RunFolder
+from ..files.run_folder import RunFolder
+from ..files.run_paths import PLUGINS_FOLDER
 from ..files.text import encode_text
 from ..planning.plan import Plan
 
