@@ -9,35 +9,17 @@ Shapes: B images with H rows, W columns and C channels; K classes. Labels are in
 never a class, and every loss and metric ignores it.
 """
 
-from .architecture import Architecture, NetworkSpec
-from .augmentation import Augmentation
-from .bottleneck import Bottleneck
-from .component import Component
-from .dataset import Dataset
-from .encoder import Encoder
-from .executor import Executor
-from .exporter import Exporter
-from .loss import Loss
-from .method import Method
-from .metric import Metric
-from .optimizer import Optimizer
-from .schedule import Schedule
-from .weighting import Weighting
-
-__all__ = [
-    "Architecture",
-    "Augmentation",
-    "Bottleneck",
-    "Component",
-    "Dataset",
-    "Encoder",
-    "Executor",
-    "Exporter",
-    "Loss",
-    "Method",
-    "Metric",
-    "NetworkSpec",
-    "Optimizer",
-    "Schedule",
-    "Weighting",
-]
+from .architecture import Architecture as Architecture, NetworkSpec as NetworkSpec
+from .augmentation import Augmentation as Augmentation
+from .bottleneck import Bottleneck as Bottleneck
+from .component import Component as Component
+from .dataset import Dataset as Dataset
+from .encoder import Encoder as Encoder
+from .executor import Executor as Executor
+from .exporter import Exporter as Exporter
+from .loss import Loss as Loss
+from .method import Method as Method
+from .metric import Metric as Metric
+from .optimizer import Optimizer as Optimizer
+from .schedule import Schedule as Schedule
+from .weighting import Weighting as Weighting
