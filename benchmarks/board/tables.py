@@ -78,11 +78,12 @@ def explanation(tables: Tables, notes: Sequence[str]) -> list[str]:
         "plans some rows have, were settled with scores of these images in view, so theirs may be slightly too high. "
         f"The interval is that of bootstrap samples of the {places} places of the test subset. Classes: IoU.",
         "Minutes: user and system time of a training, first step to end of the last epoch, with validation; the least "
-        "of the runs. The number of epochs is that which fits by the time of the first ones: whole epochs leave some "
-        "of a budget unused, and more where other programs slowed the first ones down. "
+        "of the runs on the first one's machine. The number of epochs is that which fits by the time of the first "
+        "ones: whole epochs leave some of a budget unused, and more where other programs slowed the first ones down. "
         "ms: processor time to predict one image, in batches of 16, with all flips of a plan that has `tta`. MACs: "
         "multiply-accumulates of the network per image, without flips.",
-        f"Machine: {'; '.join(machines)}. Date: {' to '.join(dict.fromkeys((dates[0], dates[-1])))}."
+        f"{'Machines' if len(machines) > 1 else 'Machine'}: {'; '.join(machines)}. "
+        f"Date: {' to '.join(dict.fromkeys((dates[0], dates[-1])))}."
         if members
         else "No results.",
     ]
