@@ -7,6 +7,7 @@ import platform
 
 import pytest
 from helpers.imports import BACKENDS, PROBE
+from helpers.paths import FROZEN
 
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.kinds import RECIPE
@@ -26,6 +27,7 @@ COMMANDS = {
     "--dry-run": ["run", "--plan", "report", "--precision", "auto", "--dry-run"],
     "wrong parameter": ["run", "--set", "arch.unet.width=x"],
     "wrong split": ["run", "--split", "split.csv"],
+    "wrong number of epochs": ["run", "--extend", str(FROZEN / "finished"), "--epochs", "2"],
 }
 
 

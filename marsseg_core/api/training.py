@@ -25,6 +25,7 @@ from ..planning.python_components import given_components
 from ..planning.run_arguments import RunArguments, SeriesArguments, document_arguments
 from ..registry import kinds
 from ..registry.session import open_session
+from ..runs.extensible import check_extensible
 from ..training.distribution import check_devices, join_processes
 from .callers import told_in_python
 from .plans import plan, planned
@@ -282,6 +283,7 @@ def extend(
     resolved = _plan_of_run(folder, trust, data, arch, epochs=total, unlabelled=place)
     if target is not None:
         refuse_existing(target)
+    check_extensible(folder, total)
     callback_observer = _callbacks(callbacks)
     start_keras()
     from ..training.extension import extend as extend_training

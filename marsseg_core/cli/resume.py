@@ -105,6 +105,7 @@ def extend_run(
     from ..hooks import announce
     from ..planning.request import Request
     from ..planning.resolver import resolve
+    from ..runs.extensible import check_extensible
 
     check_backend()
     folder = RunFolder.open(path)
@@ -114,6 +115,7 @@ def extend_run(
     _check_used(unlabelled, plan)
     if out is not None:
         refuse_existing(out)
+    check_extensible(folder, plan.training.epochs)
     hooks = announce(plan)
     load_keras()
     from ..training.extension import extend

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..components.specs import ScheduleSpec
 from ..components.weighting_layer import WeightingLayer
-from ..errors import RequestError, counted
+from ..errors import RequestError
 from ..files.atomic import atomic_folder
 from ..files.documents import read_toml
 from ..files.run_folder import RunFolder, create_run_folder
@@ -24,6 +24,7 @@ from ..planning.invoke import build_component
 from ..planning.plan import Plan
 from ..planning.resolved import weighting_spec
 from ..registry import kinds
+from ..runs.extensible import check_extensible
 from ..runs.recorded_data import read_data_of, record_data, recorded_split
 from ..runs.run import Run
 from ..runs.unlabelled import read_unlabelled_of
@@ -70,7 +71,8 @@ def extend(
     refuse_processes("a run that is extended")
     avoid_importing_tensorflow()
     with folder.claimed():
-        progress, planned = _check_extensible(folder, plan.training.epochs)
+        planned = check_extensible(folder, plan.training.epochs)
+        progress = _progress_of(folder, planned)
         hooks = hooks or announce(plan)
         data = read_data_of(folder, plan)
         split = recorded_split(folder, data)
@@ -90,37 +92,19 @@ def extend(
     return resume(extended, plan, data=data, unlabelled=unlabelled, hooks=hooks)
 
 
-def _check_extensible(folder: RunFolder, epochs: int) -> tuple[TrainingProgress, int]:
-    """Return the progress of a finished run and its planned number of epochs; RequestError if it cannot go on."""
-    where = str(folder.path)
-    if not folder.finished:
-        raise RequestError(
-            "The run is not finished.", where=where, hint=f"Resume it first: marsseg run --resume {folder.path}"
-        )
+def _progress_of(folder: RunFolder, planned: int) -> TrainingProgress:
+    """Return the progress of a finished run; RequestError if it was changed, or stopped early."""
     folder.check_unchanged()
-    planned = read_toml(folder.plan)["training"]["epochs"]
-    if not folder.checkpoint.is_file():
-        raise RequestError(
-            "The run no longer has a checkpoint, so its training cannot continue.",
-            where=str(folder.checkpoint),
-            hint=f"To start a new run from its best network: marsseg run --plan {folder.path} --init {folder.path}",
-        )
     progress = read_progress(folder.checkpoint)
     if progress.stopped:
         raise RequestError(
             f"Early stopping ended the run after epoch {progress.epoch} of {planned}: it would end there with more "
             "epochs, too.",
-            where=where,
+            where=str(folder.path),
             hint=f"To start a new run from its best network: marsseg run --plan {folder.path} --init {folder.path} "
             "--patience none",
         )
-    if epochs <= planned:
-        raise RequestError(
-            f"The run has {counted(planned, 'epoch')} already.",
-            where="--epochs",
-            hint=f"Pass the new total number of epochs, at least {planned + 1}.",
-        )
-    return progress, planned
+    return progress
 
 
 def _length_warnings(plan: Plan, planned: int, progress: TrainingProgress, steps: int) -> Iterator[str]:
