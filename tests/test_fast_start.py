@@ -48,6 +48,7 @@ def test_instant_commands_import_neither_keras_nor_a_backend(probe, tmp_path, co
     answer, modules = probe(*COMMANDS[command])
     assert answer.code == (2 if command.startswith("wrong") else 0)
     assert answer.out or answer.code
+    assert ("has 2 epochs already" in answer.err) == (command == "wrong number of epochs")
     assert not modules & {*BACKENDS, "keras", "scipy", "cv2", "matplotlib", "jinja2", "filelock", "optuna"}
     if command not in ("show", "--dry-run", "sweep --dry-run", "ablate --dry-run") and not command.startswith("wrong"):
         assert not {name for name in modules if name.startswith("marsseg_plugins")}

@@ -221,7 +221,7 @@ class TestTheTables:
         second = replace(second, measured=second.measured | {"machine": "another abacus"})
         row = board.results.Result(board.rows.Row("scratch", BENCHMARKS / "x"), (first, second))
         text = board.tables.to_markdown(board.tables.tracks_of({300.0: [row]}), [], "")
-        assert "Further seeds, with as many epochs, on another abacus: scratch/x." in text
+        assert "Some further seeds were trained, for as many epochs, on another abacus: scratch/x." in text
         assert "cannot be compared" not in text
 
 

@@ -76,7 +76,7 @@ class Result:
 
     @property
     def minutes(self) -> float:
-        """Return the processor minutes of a training: the least of the runs, as other work on a machine only adds."""
+        """Return the least processor minutes of a training on the first run's machine, as other work only adds."""
         own = [member.seconds for member in self.members if member.measured["machine"] == self.measured["machine"]]
         return min(own) / 60
 

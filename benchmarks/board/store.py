@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ class Store:
     data: str
 
     def read(self, row: Row, budget: float) -> list[Member]:
-        """Return the runs of a row within a budget, with the seeds 0, 1, 2 and so on."""
+        """Return the runs of a row within a budget, with the seeds 0, 1, 2 and so on, up to the first gap."""
         names = [field.name for field in fields(Member)]
         runs = {line["seed"]: line for line in self._lines(row) if self._is_own(line, budget)}
-        return [Member(**{name: runs[seed][name] for name in names}) for seed in range(len(runs))]
+        return [Member(**{name: runs[seed][name] for name in names}) for seed in takewhile(runs.__contains__, count())]
 
     def write(self, row: Row, budget: float, members: Sequence[Member]) -> None:
         """Store the runs of a row within a budget, in place of earlier ones. Those of an earlier plan are left out."""

@@ -80,6 +80,8 @@ def explanation(tables: Tables, notes: Sequence[str]) -> list[str]:
         "Minutes: user and system time of a training, first step to end of the last epoch, with validation; the least "
         "of the runs on the first one's machine. The number of epochs is that which fits by the time of the first "
         "ones: whole epochs leave some of a budget unused, and more where other programs slowed the first ones down. "
+        f"The first run of a row may take {100 * TOLERANCE:g} % more than the budget; further seeds train as many "
+        "epochs, whatever they take. "
         "ms: processor time to predict one image, in batches of 16, with all flips of a plan that has `tta`. MACs: "
         "multiply-accumulates of the network per image, without flips.",
         f"{'Machines' if len(machines) > 1 else 'Machine'}: {'; '.join(machines)}. "
@@ -91,7 +93,7 @@ def explanation(tables: Tables, notes: Sequence[str]) -> list[str]:
 
 
 def about(track: str, results: Sequence[Result]) -> list[str]:
-    """Return the paragraphs above one table: its rule, and which row is from which machine, if they differ."""
+    """Return the paragraphs above one table: its rule, and the machines of its rows and seeds, if they differ."""
     first: dict[str, list[str]] = {}
     further: dict[str, list[str]] = {}
     for result in results:
@@ -99,10 +101,14 @@ def about(track: str, results: Sequence[Result]) -> list[str]:
         first.setdefault(machines[0], []).append(str(result.row))
         for machine in machines[1:]:
             further.setdefault(machine, []).append(str(result.row))
-    lines = [f"{machine}: {', '.join(names)}." for machine, names in first.items()] if len(first) > 1 else []
-    lines = ["Budgets of different machines cannot be compared.", *lines] if lines else []
-    lines += [f"Further seeds, with as many epochs, on {machine}: {', '.join(n)}." for machine, n in further.items()]
-    return [TRACKS[track], " ".join(lines)] if lines else [TRACKS[track]]
+    apart = [f"{machine}: {', '.join(names)}." for machine, names in first.items()]
+    apart = ["Budgets of different machines cannot be compared.", *apart] if len(first) > 1 else []
+    added = [
+        f"Some further seeds were trained, for as many epochs, on {machine}: {', '.join(names)}. "
+        "The minutes do not count them."
+        for machine, names in further.items()
+    ]
+    return [TRACKS[track], *([" ".join(apart + added)] if apart or added else [])]
 
 
 def to_markdown(tables: Tables, notes: Sequence[str], command: str) -> str:

@@ -13,18 +13,19 @@ from .atomic import atomic_write
 from .documents import decoding, read_json
 from .hashed import file_hash
 from .run_forms import DOCUMENTS
+from .run_paths import RunPaths
 
 
 class Manifest:
     """Write files of a folder together with their hashes, and tell which were changed since.
 
     Args:
-        file: the manifest, a JSON file in the folder
+        folder: the folder of a run
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._folder = file.parent
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = RunPaths(folder).manifest
         self._hashes: dict[str, str] = {}  # those of files that this process has written
 
     @contextmanager
@@ -59,7 +60,7 @@ class Manifest:
             yield temporary
         self._hashes[name] = new_hash
 
-    def changed(self, paths: Sequence[Path] = ()) -> list[str]:
+    def changed(self, paths: Sequence[Path]) -> list[str]:
         """Return the names of files that were changed after they were written; missing files are left out.
 
         Without a manifest, no file counts as changed.

@@ -92,7 +92,7 @@ class RunFolder(RunPaths):
         self.of_pack = bool(title)
         self._history = HistoryFile(self.history)
         self._log = AppendedFile(self.log_file)
-        self._manifest = Manifest(self.manifest)
+        self._manifest = Manifest(self.path)
 
     @classmethod
     def open(cls, path: Path | str) -> RunFolder:
@@ -184,7 +184,7 @@ class RunFolder(RunPaths):
 
         The lock ends with the process, even if it is killed. File systems without locks lock nothing.
         """
-        self._check_not_of_pack()
+        self.check_not_of_pack()
         with ExitStack() as stack:
             try:
                 stack.enter_context(lock_folder(self.path))
@@ -201,7 +201,8 @@ class RunFolder(RunPaths):
             with suppress(OSError):  # it is not empty
                 self.path.rmdir()
 
-    def _check_not_of_pack(self) -> None:
+    def check_not_of_pack(self) -> None:
+        """Raise RequestError if this is the run of a pack, which is only read."""
         if self.of_pack:
             raise RequestError(
                 "A pack is only read: the run in it stays as it is.",
@@ -216,7 +217,7 @@ class RunFolder(RunPaths):
 
     def check_unfinished(self) -> None:
         """Raise RequestError if the run is finished, or is that of a pack."""
-        self._check_not_of_pack()
+        self.check_not_of_pack()
         if self.finished:
             hint = "Its metrics.json has the scores."
             if not self.report.is_file():
@@ -257,7 +258,7 @@ class RunFolder(RunPaths):
         Raises:
             RunError: if the file cannot be written
         """
-        writing = self._manifest.replaced(path, file_hash) if self.in_manifest(path) else atomic_write(path)
+        writing = self._manifest.replaced(path, file_hash) if self._is_in_manifest(path) else atomic_write(path)
         with writing as temporary:
             yield temporary
 
@@ -276,6 +277,12 @@ class RunFolder(RunPaths):
         """
         with self._manifest.replaced(path, lambda _: file.hash) as temporary, HashedFile(temporary) as file:
             yield file
+
+    def _is_in_manifest(self, path: Path) -> bool:
+        """Return whether scores or resuming depend on a file. They do not depend on history, log, report or figures."""
+        scored = (self.metrics, self.decoding, self.network, self.checkpoint)
+        files = (self.plan, self.split, self.labels, self.cleaning, *scored)
+        return path in files or path.parent == self.plugins
 
     def changed(self, *paths: Path) -> list[str]:
         """Return the names of files that were changed after the run wrote them; missing files are left out.

@@ -1,4 +1,4 @@
-"""Name the files of a run folder. Only this module knows their names."""
+"""Name the files of a run folder."""
 
 from __future__ import annotations
 
@@ -98,9 +98,3 @@ class RunPaths:
     def log_file(self) -> Path:
         """Return the path of the log."""
         return self.path / "log.txt"
-
-    def in_manifest(self, path: Path) -> bool:
-        """Return whether scores or resuming depend on a file. They do not depend on history, log, report or figures."""
-        scored = (self.metrics, self.decoding, self.network, self.checkpoint)
-        files = (self.plan, self.split, self.labels, self.cleaning, *scored)
-        return path in files or path.parent == self.plugins

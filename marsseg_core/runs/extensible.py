@@ -1,4 +1,4 @@
-"""Check that a finished run can be trained for more epochs, before Keras is imported."""
+"""Check what can be known without Keras of whether a finished run can be trained for more epochs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def check_extensible(folder: RunFolder, epochs: int) -> int:
         The number of epochs that the run was planned with.
 
     Raises:
-        RequestError: if it cannot be trained for more epochs
+        RequestError: if it is not so, or the run is that of a pack
     """
+    folder.check_not_of_pack()
     if not folder.finished:
         raise RequestError(
             "The run is not finished.",

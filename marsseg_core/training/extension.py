@@ -71,6 +71,7 @@ def extend(
     refuse_processes("a run that is extended")
     avoid_importing_tensorflow()
     with folder.claimed():
+        # Once more, now that no other process can change the run.
         planned = check_extensible(folder, plan.training.epochs)
         progress = _progress_of(folder, planned)
         hooks = hooks or announce(plan)

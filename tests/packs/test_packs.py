@@ -145,8 +145,9 @@ class TestTheReceiver:
         assert answer.code == 2
         assert f"{pack} --data PATH --subset test" in answer.err
 
-    def test_cannot_go_on_with_its_training(self, cli, pack):
-        answer = cli("run", "--resume", str(pack))
+    @pytest.mark.parametrize("words", [["--resume"], ["--epochs", "99", "--extend"]])
+    def test_cannot_go_on_with_its_training(self, cli, pack, words):
+        answer = cli("run", *words, str(pack))
         assert answer.code == 2
         assert f"A pack is only read: the run in it stays as it is.\n       In: {pack}\n" in answer.err
 
