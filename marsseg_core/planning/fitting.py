@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TypeAlias
 
+from ..components.interfaces import Augmentation
+from ..components.semi_specs import Views
 from ..errors import PluginError, RequestError
 from ..registry import kinds
 from ..registry.catalog import Catalog
@@ -13,7 +15,7 @@ from ..registry.kinds import Kind
 from ..registry.loading import load
 from ..registry.parameters import NONE_WORD
 from ..registry.plugin_files import COMMAND_LINE, PYTHON
-from .invoke import call_checking_parameters, call_component
+from .invoke import call_checking_parameters, call_component, nested_components
 from .options import LossOptions
 from .resolved import ResolvedComponent, weighting_spec
 
@@ -94,6 +96,39 @@ def check_weighting(chosen: Chosen) -> None:
                 hint=f"`marsseg show {loss.entry.name}` lists its parameters; the weightings fixed and scheduled "
                 "take any loss.",
             )
+
+
+def check_views(chosen: Chosen, catalog: Catalog) -> None:
+    """Check that only the weak view of a semi-supervised method moves pixels, and that it does nothing else.
+
+    This looks at what the augmentations define. A strong view that moves pixels in another way is refused when it is
+    made (`marsseg_core.data.views`).
+    """
+    for method in chosen.get(kinds.METHOD, ()):
+        views: Views = call_component(method, lambda method=method: method.component.views)
+        where = f"--semi {method.entry.name}"
+        weak, strong = (
+            [_only_moves(each.component) for each in nested_components(kinds.AUGMENTATION, text, catalog, method.entry)]
+            for text in (views.weak, views.strong)
+        )
+        if not all(weak):
+            raise RequestError(
+                f"The weak view '{views.weak}' changes more than the places of pixels.",
+                where=where,
+                hint="Use augmentations that only move pixels, such as hflip, or none.",
+            )
+        if any(strong):
+            raise RequestError(
+                f"The strong view '{views.strong}' moves pixels, so they are not where they are in the weak view.",
+                where=where,
+                hint="Move pixels in the weak view; use augmentations such as brightness, contrast, noise and blur "
+                "here.",
+            )
+
+
+def _only_moves(augmentation: Augmentation) -> bool:
+    cls = type(augmentation)
+    return cls.apply is Augmentation.apply and cls.prepare is Augmentation.prepare
 
 
 def check_has_method(chosen: Chosen, where: str) -> None:

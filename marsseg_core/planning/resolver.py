@@ -40,7 +40,7 @@ from . import grammar
 from .configuring import Configurer
 from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_document, recipe_document
 from .finished_runs import JOINT, record_of
-from .fitting import check_length, check_losses, check_parts, check_weighting
+from .fitting import check_length, check_losses, check_parts, check_views, check_weighting
 from .hints import list_of_name
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import planned_metrics
@@ -221,6 +221,7 @@ class PlanBuilder:
                 raise RequestError(f"A run has one {kind}; these are {len(items)}: {names}.", where=f"--{kind.option}")
             chosen[kind] = tuple(configurer.create(kind, item) for item in items)
         check_parts(chosen, self.catalog)
+        check_views(chosen, self.catalog)
         section = self.sections["training"]
         pin_initial_weights(section)
         if kinds.METHOD in self.only:

@@ -14,8 +14,7 @@ from ..conventions import Transform
 from ..data.arrays import SegmentationData
 from ..data.split import Split
 from ..data.views import ViewBatches
-from ..data.warps import WarpTransform
-from ..errors import PluginError, RequestError
+from ..errors import PluginError
 from ..networks.keras_backend.settings import precision
 from ..planning.invoke import build_component, call_component, nested_components
 from ..planning.options import AugmentationOptions, Options, SemiOptions
@@ -53,34 +52,16 @@ def build_views(
     """Return the views of the images without labels, with the labels that the method has made, if it has.
 
     `part` (i, n) makes the i-th of n equal parts of each batch.
-
-    Raises RequestError where an augmentation of the weak view changes more than places, or one of the strong view moves
-    pixels.
     """
     resolved = plan.resolved[kinds.METHOD][0]
     views: Views = call_component(resolved, lambda: resolved.component.views)
-    weak = _transforms(plan, resolved, views.weak, data, split)
-    strong = _transforms(plan, resolved, views.strong, data, split)
-    where = f"--semi {resolved.entry.name}"
-    if not all(isinstance(transform, WarpTransform) for transform, _ in weak):
-        raise RequestError(
-            f"The weak view '{views.weak}' changes more than the places of pixels.",
-            where=where,
-            hint="Use augmentations that only move pixels, such as hflip, or none.",
-        )
-    if any(isinstance(transform, WarpTransform) for transform, _ in strong):
-        raise RequestError(
-            f"The strong view '{views.strong}' moves pixels, so they are not where they are in the weak view.",
-            where=where,
-            hint="Move pixels in the weak view; use augmentations such as brightness, contrast, noise and blur here.",
-        )
     options = resolved.options
     batch = options.batch if isinstance(options, SemiOptions) else None
     height, width, _ = input_shape(plan, data)
     return ViewBatches(
         unlabelled.images,
-        weak,
-        strong,
+        _transforms(plan, resolved, views.weak, data, split),
+        _transforms(plan, resolved, views.strong, data, split),
         batch=batch or plan.training.batch,
         seed=plan.training.seed,
         size=(height, width),

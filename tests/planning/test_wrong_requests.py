@@ -52,6 +52,21 @@ WRONG = {
         "noise, semi.fixmatch.strong, --set",
         "Its parameters: sigma.",
     ),
+    **{
+        f"weak view with {name}": (
+            {"semi": f"mean_teacher:weak={name}"},
+            f"The weak view '{name}' changes more than the places of pixels.",
+            "--semi mean_teacher",
+            "Use augmentations that only move pixels, such as hflip, or none.",
+        )
+        for name in ("noise", "mars", "cutmix")
+    },
+    "strong view that moves pixels": (
+        {"semi": "fixmatch", "overrides": ["semi.fixmatch.strong=noise,hflip"]},
+        "The strong view 'noise,hflip' moves pixels",
+        "--semi fixmatch",
+        "Move pixels in the weak view",
+    ),
     "number without a list": ({"loss": "dice,3"}, "There is no loss '3'.", "", "Installed loss names"),
     "list with plus": (
         {"arch": "unet:filters=16+32"},

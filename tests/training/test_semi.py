@@ -23,7 +23,7 @@ from marsseg_core.runs.unlabelled import read_unlabelled, read_unlabelled_of
 from marsseg_core.training.labelling import any_label, label_images, store_labels, stored_labels
 from marsseg_core.training.recorder import RunRecorder
 from marsseg_core.training.rounds import Rounds
-from marsseg_core.training.semi import build_views, factor_at
+from marsseg_core.training.semi import factor_at
 
 pytestmark = pytest.mark.usefixtures("without_observers")
 
@@ -166,17 +166,6 @@ class TestImages:
 
     def test_are_not_read_without_a_method(self):
         assert read(semi=None) is None
-
-
-@pytest.mark.parametrize(
-    ("views", "message"),
-    [("weak=noise", "changes more than the places"), ("strong=hflip", "moves pixels")],
-)
-def test_views_keep_pixels_in_their_places(views, message):
-    plan = marsseg.plan(**WORDS, semi=f"mean_teacher:{views}")
-    data = marsseg.dataset(DATA)
-    with pytest.raises(RequestError, match=message):
-        build_views(plan, data, SPLIT, read_unlabelled(plan, data, SPLIT))
 
 
 def test_the_factor_rises_over_the_ramp():
