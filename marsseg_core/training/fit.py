@@ -6,6 +6,7 @@ from ..errors import TRACEBACK_HINT, MarssegError, PluginError, RunError
 from ..failures import describe, memory_error, safe_repr
 from ..files.run_folder import FINISHED, INTERRUPTED
 from ..hooks import HookCaller
+from ..networks.keras_backend.feeding import steady
 from ..networks.keras_backend.functions import temporary_gradients
 from ..networks.keras_backend.settings import fixed_settings
 from ..planning.plan import Plan
@@ -99,7 +100,7 @@ def fit(
             devices.together(),
         ):
             task.fit(
-                setup.batches,
+                steady(setup.batches),
                 epochs=training.epochs,
                 initial_epoch=begin,
                 callbacks=callbacks,

@@ -15,6 +15,7 @@ from marsseg_core.data.split import Split
 from marsseg_core.data.views import ViewBatches, split_views
 from marsseg_core.errors import PluginError
 from marsseg_core.messages import log_waiting
+from marsseg_core.networks.keras_backend.feeding import steady
 from marsseg_core.training import feed as module
 from marsseg_core.training.assembly import build_batches
 from marsseg_core.training.objective import build_objective
@@ -146,3 +147,27 @@ def test_a_component_of_a_plugin_file_is_left_to_threads(data, tmp_path, caplog)
         "Batches are prepared by threads, not by worker processes: PicklingError: Darken is not in a module that "
         "another process can import."
     ]
+
+
+class TestOnTensorFlow:
+    """Its autotuning thread would let the training wait after an epoch, sometimes for as long as the epoch took."""
+
+    def test_nothing_tunes_itself_where_one_thread_makes_the_batches(self, data):
+        batches = feed(data)
+        batches.epoch = 3
+        dataset = steady(batches)
+        assert dataset.options().autotune.enabled is False
+        assert dataset.cardinality() == len(batches)
+        for _ in range(2):  # each epoch reads it anew
+            given = [*dataset.as_numpy_iterator()]
+            assert len(given) == len(batches)
+            for index, (images, labels) in enumerate(given):
+                expected_images, expected_labels = batches[index]
+                np.testing.assert_array_equal(images, expected_images)
+                assert labels.keys() == expected_labels.keys()
+                for name in labels:
+                    np.testing.assert_array_equal(labels[name], expected_labels[name])
+
+    def test_keras_makes_the_batches_of_several_workers(self, data):
+        batches = feed(data, workers=2)
+        assert steady(batches) is batches
