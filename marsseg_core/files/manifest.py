@@ -9,11 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import RequestError
-from .atomic import atomic_write
+from .atomic import atomic_write, write_bytes
 from .documents import decoding, read_json
 from .hashed import file_hash
 from .run_forms import DOCUMENTS
 from .run_paths import RunPaths
+from .text import encode_text
 
 
 class Manifest:
@@ -53,8 +54,7 @@ class Manifest:
             new_hash = hash_of(temporary)
             old_hash = self._hashes.get(name) or (file_hash(path) if path.is_file() else new_hash)
             files = self._read() | {name: list(dict.fromkeys((new_hash, old_hash)))}
-            with atomic_write(self._file) as itself:
-                itself.write_text(json.dumps({"schema": 1, "files": files}, indent=2) + "\n", encoding="utf-8")
+            write_bytes(self._file, encode_text(json.dumps({"schema": 1, "files": files}, indent=2) + "\n"))
 
         with atomic_write(path, ready=update) as temporary:
             yield temporary

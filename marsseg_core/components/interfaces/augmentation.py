@@ -29,6 +29,7 @@ class Augmentation(Component):
 
         marsseg moves the pixels: it interpolates the image and never the labels, and what comes from outside the
         image becomes void. Warps that follow each other in a run are joined, so that an image is interpolated once.
+        The weak view of a semi-supervised method takes only augmentations that define this method and no other.
 
         Args:
             height: The number of rows of the image.
