@@ -175,6 +175,23 @@ def test_outputs_and_moving_statistics_are_equal(training):
         np.testing.assert_allclose(its, mine, rtol=1e-5, atol=1e-6)
 
 
+def magnitudes_of_a_bias(network, name, weights):
+    """Return the sums of the magnitudes of what adds up to the gradient of a layer's bias.
+
+    Rounding errors of the gradient are a share of them, also where the terms cancel. The terms are the gradients of the
+    values that the bias is added to.
+    """
+    layer = network.get_layer(name)
+    convolve = layer.call
+
+    def value(at):
+        layer.call = lambda maps: convolve(maps) + at
+        return ops.sum(network(images(), training=True) * weights)
+
+    _, terms = value_and_gradient(value, ops.zeros((len(images()), *layer.output.shape[1:])))
+    return np.abs(ops.convert_to_numpy(terms)).sum((0, 1, 2))
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_gradients_are_equal(training):
     network = decoder()
@@ -184,8 +201,14 @@ def test_gradients_are_equal(training):
     result = {v.path: g for v, g in zip(fast.trainable_variables, step(fast, weights, training), strict=True)}
     largest = max(np.abs(gradient).max() for gradient in expected.values())
     for path, gradient in expected.items():
-        # A bias before a normalisation has the gradient 0, up to rounding.
-        assert np.abs(result[path] - gradient).max() <= 1e-5 * max(np.abs(gradient).max(), 0.1 * largest), path
+        if training and path in ("first/bias", "joined/bias"):
+            # A normalisation follows, which removes what a bias adds: the gradient is 0, up to rounding.
+            limit = 1e-6 * magnitudes_of_a_bias(decoder(), path.split("/")[0], weights)
+            assert (np.abs(gradient) <= limit).all(), path
+            assert (np.abs(result[path]) <= limit).all(), path
+        else:
+            limit = 1e-5 * max(np.abs(gradient).max(), 0.1 * largest)
+            assert np.abs(result[path] - gradient).max() <= limit, path
 
 
 def test_bfloat16_is_as_exact_as_the_plain_form():
