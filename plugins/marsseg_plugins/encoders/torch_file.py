@@ -3,8 +3,9 @@
 Such a file is a row of five pickles (two numbers, facts about the machine, the tensors by name, the keys of the
 storages) and then, for each storage, the number of its values and the values. A pickle can call any function that its
 reader lets it find; this reader finds nothing but what tensors by name are made of. A pickle can also set attributes of
-what it has made, after all checks; here everything but the mapping of the tensors is text, a number or a tuple, which
-have none to set.
+what it has made or found, after all checks; here nothing but the mapping of the tensors has any that can be set. It can
+nest values so deeply that the interpreter crashes; this reader takes only the operations of such files, and no more
+values that can be nested in a key than these have.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import io
 import math
 import pickle
+import pickletools
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +26,17 @@ from marsseg_core.plugin_api import RequestError, open_regular
 
 _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _PROTOCOL: Final = 1001
+
+# The operations of such pickles, as `pickletools` names them.
+_OPERATIONS: Final = (
+    "PROTO STOP GLOBAL REDUCE BUILD BINPERSID MARK BINPUT LONG_BINPUT BINGET LONG_BINGET "
+    "NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE "
+    "EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS"
+)
+
+# Python computes the hash of nested tuples by recursion, without a limit. The largest published encoder of this format
+# has some thousand tuples, in all; as many, nested, are no danger.
+_MOST_TUPLES: Final = 10_000
 
 # No more than this is read of a file. The largest published encoders have a third of it.
 _MOST_BYTES: Final = 2**30
@@ -56,16 +69,21 @@ class _Tensor(NamedTuple):
         return np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, steps, writeable=False).copy()
 
 
-def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    if not isinstance(storage, _Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
-        raise ValueError("a tensor has no storage")
-    numbers = (offset, *shape, *strides)
-    if any(type(number) is not int or number < 0 for number in numbers) or len(shape) != len(strides):
-        raise ValueError("a tensor has an impossible shape")
-    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    if last >= storage.size or max(math.prod(shape), *numbers) > storage.size:
-        raise ValueError(f"a tensor of shape {shape} is larger than its storage of {storage.size:,} values")
-    return _Tensor(storage, offset, shape, strides)
+class _Rebuilding:
+    """The function that makes a tensor. Unlike a function of Python, it has no attributes that a pickle could set."""
+
+    __slots__ = ()
+
+    def __call__(self, storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
+        if not isinstance(storage, _Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
+            raise ValueError("a tensor has no storage")
+        numbers = (offset, *shape, *strides)
+        if any(type(number) is not int or number < 0 for number in numbers) or len(shape) != len(strides):
+            raise ValueError("a tensor has an impossible shape")
+        last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+        if last >= storage.size or max(math.prod(shape), *numbers) > storage.size:
+            raise ValueError(f"a tensor of shape {shape} is larger than its storage of {storage.size:,} values")
+        return _Tensor(storage, offset, shape, strides)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -73,7 +91,7 @@ class _Unpickler(pickle.Unpickler):
 
     names: Final[Mapping[tuple[str, str], Any]] = {
         ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+        ("torch._utils", "_rebuild_tensor_v2"): _Rebuilding(),
         ("torch", "FloatStorage"): "<f4",
         ("torch", "LongStorage"): "<i8",
     }
@@ -113,7 +131,7 @@ def parse_tensors(content: bytes) -> dict[str, np.ndarray]:
     """Return the tensors in the bytes of a file. Raises ValueError where they are not what PyTorch writes."""
     file = io.BytesIO(content)
     try:
-        magic, protocol, machine, tensors, keys = (_Unpickler(file).load() for _ in range(5))
+        magic, protocol, machine, tensors, keys = (_load(file) for _ in range(5))
     except (pickle.UnpicklingError, EOFError, TypeError, AttributeError, IndexError, KeyError, MemoryError) as cause:
         raise ValueError(f"its pickle is damaged: {cause}") from cause
     if (magic, protocol) != (_MAGIC, _PROTOCOL) or not _is_little_endian(machine):
@@ -132,6 +150,20 @@ def parse_tensors(content: bytes) -> dict[str, np.ndarray]:
     if file.read(1):
         raise ValueError("it continues after its last storage")
     return {name: tensor.read(values[tensor.storage.key]) for name, tensor in tensors.items()}
+
+
+def _load(file: io.BytesIO) -> Any:
+    """Return the value of the next pickle. Raises ValueError where it has operations that no weights need."""
+    start, allowed, tuples = file.tell(), _OPERATIONS.split(), 0
+    try:
+        for operation, _, _ in pickletools.genops(file):
+            tuples += operation.name.startswith("TUPLE")
+            if operation.name not in allowed or tuples > _MOST_TUPLES:
+                raise ValueError(f"no weights need its {operation.name}")
+    except ValueError as cause:
+        raise pickle.UnpicklingError(cause) from cause
+    file.seek(start)
+    return _Unpickler(file).load()
 
 
 def _is_little_endian(machine: Any) -> bool:

@@ -37,6 +37,13 @@ class Build:
         self.value, self.state = value, state
 
 
+class Operations:
+    """Operations of a pickle that make one value."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+
 class Reference:
     """A reference to a storage."""
 
@@ -55,6 +62,8 @@ def pickled(value: object) -> bytes:
                 return parts(value.name) + parts(value.arguments) + b"R"
             case Reference():
                 return parts(value.pid) + b"Q"
+            case Operations():
+                return value.content
             case Build():
                 return parts(value.value) + parts(value.state) + b"b"
             case tuple():
@@ -70,12 +79,13 @@ def pickled(value: object) -> bytes:
 
 FLOATS, LONGS = Name("torch", "FloatStorage"), Name("torch", "LongStorage")
 ORDERED = Name("collections", "OrderedDict")
+REBUILD = Name("torch._utils", "_rebuild_tensor_v2")
 
 
 def tensor(key="1", count=6, offset=0, shape=(2, 3), strides=(3, 1), kind=FLOATS, device="cpu"):
     storage = Reference("storage", kind, key, device, count, None)
     return Call(
-        Name("torch._utils", "_rebuild_tensor_v2"),
+        REBUILD,
         storage,
         offset,
         shape,
@@ -87,7 +97,7 @@ def tensor(key="1", count=6, offset=0, shape=(2, 3), strides=(3, 1), kind=FLOATS
 
 def changed_storage(**state):
     storage = Build(Reference("storage", FLOATS, "1", "cpu", 6, None), state)
-    return Call(Name("torch._utils", "_rebuild_tensor_v2"), storage, 0, (4000,), (1,))
+    return Call(REBUILD, storage, 0, (4000,), (1,))
 
 
 def torch_file(tensors: object, keys=("1",), data=None, magic=MAGIC, machine=None) -> bytes:
@@ -147,6 +157,21 @@ def test_tensors_are_read_with_their_strides():
         pytest.param(torch_file({"a": changed_storage(count=4000)}), "damaged", id="a size of a storage set later"),
         pytest.param(
             torch_file({"a": Build(FLOATS, (3, ">", None, None, None, -1, -1, 0))}), "damaged", id="a changed type"
+        ),
+        pytest.param(
+            torch_file({"a": Build(REBUILD, (None, {"__defaults__": (1, 2)}))}), "damaged", id="changed defaults"
+        ),
+        pytest.param(
+            torch_file({"a": Build(REBUILD, {"__name__": "hostile"})}), "damaged", id="a changed name of a function"
+        ),
+        pytest.param(torch_file({"a": Build(ORDERED, {"get": 1})}), "damaged", id="a changed class"),
+        pytest.param(
+            torch_file({Operations(b")" + 2_000_000 * b"\x85"): 1}),
+            "damaged: no weights need its TUPLE1",
+            id="deeply nested tuples",
+        ),
+        pytest.param(
+            torch_file({Operations(b"(\x91"): 1}), "damaged: no weights need its FROZENSET", id="another operation"
         ),
         pytest.param(
             torch_file(Build(Call(ORDERED, [("a", 1)]), {"values": ORDERED})),
