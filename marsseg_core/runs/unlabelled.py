@@ -13,7 +13,7 @@ import numpy as np
 
 from ..data.arrays import SegmentationData
 from ..data.collecting import collect, select
-from ..data.duplicates import digest_of, digests
+from ..data.duplicates import digests, image_copies
 from ..data.split import Split
 from ..errors import RequestError, counted
 from ..files.documents import read_toml
@@ -37,8 +37,8 @@ class Unlabelled:
     Attributes:
         images: (M, H, W, C) uint8, the images that the training uses.
         source: the name of the data set or its file, for messages
-        held_out: the number of images of the source that are identical to one of the validation or the test subset. A
-            transductive run uses them, any other leaves them out.
+        held_out: the number of images of the source that are identical, or nearly identical, to one of the validation
+            or the test subset. A transductive run uses them, any other leaves them out.
         transductive: whether the run uses them
         fingerprint: a hash of the images that the training uses
     """
@@ -85,14 +85,11 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
         )
     if images.shape[1:] != data.images.shape[1:]:
         _logger.warning(
-            f"Images without labels of {_size(images)} are compared with those of the validation and test subsets of "
-            f"{_size(data.images)} pixel by pixel, so none of them is found among the others. Leave them out yourself."
+            f"Images without labels of {_size(images)} cannot be compared with those of the validation and test subsets "
+            f"of {_size(data.images)}, so none of them is found among the others. Leave them out yourself."
         )
-    # One by one: memory-mapped images may be larger than memory.
-    held_out = {digest_of(data.images[item]) for subset in ("validation", "test") for item in split[subset]}
-    hashes = digests(images)
-    used = np.array([plan.transductive or digest not in held_out for digest in hashes])
-    count = sum(digest in held_out for digest in hashes)
+    held_out = _held_out(images, data, split)
+    used = np.full(len(images), True) if plan.transductive else ~held_out
     if not used.any():
         raise RequestError(
             "All images without labels are in the validation or the test subset.",
@@ -102,9 +99,20 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
     if not used.all():
         images = select(images, np.flatnonzero(used))
     digest = hashlib.blake2b(repr(images.shape).encode(), digest_size=16)
-    for item in np.flatnonzero(used):
-        digest.update(hashes[item])
-    return Unlabelled(images, source, count, plan.transductive, digest.hexdigest())
+    for item in digests(images):
+        digest.update(item)
+    return Unlabelled(images, source, int(held_out.sum()), plan.transductive, digest.hexdigest())
+
+
+def _held_out(images: np.ndarray, data: SegmentationData, split: Split) -> np.ndarray:
+    """Return which images are copies or near copies of one of the validation or the test subset, (M,) bool."""
+    found = np.zeros(len(images), bool)
+    if images.shape[1:] == data.images.shape[1:]:
+        own = select(data.images, [*split["validation"], *split["test"]])
+        for group in image_copies(own, images).near:
+            if group[0] < len(own):
+                found[[item - len(own) for item in group if item >= len(own)]] = True
+    return found
 
 
 def read_unlabelled_of(folder: RunFolder, plan: Plan, data: SegmentationData, split: Split) -> Unlabelled | None:
@@ -166,7 +174,7 @@ def _images(plan: Plan, data: SegmentationData, split: Split) -> tuple[np.ndarra
 def _images_of_data(plan: Plan, data: SegmentationData, split: Split) -> tuple[np.ndarray, str]:
     """Return the images without labels of the labelled data set and, if the plan says so, those in no subset."""
     own = load_unlabelled(plan)
-    in_no_subset = np.flatnonzero(split.numbers(len(data)) < 0)
+    in_no_subset = _in_no_subset(plan, data, split)
     found = [] if own is None else [own]
     source = f"{data.source}, without labels"
     if plan.training.unlabelled == UNUSED and len(in_no_subset):
@@ -194,6 +202,16 @@ def _images_of_data(plan: Plan, data: SegmentationData, split: Split) -> tuple[n
         return found[0], source
     like = next((images for images in found if isinstance(images, np.memmap)), found[0])
     return collect(like, chain.from_iterable(found), sum(map(len, found))), source
+
+
+def _in_no_subset(plan: Plan, data: SegmentationData, split: Split) -> np.ndarray:
+    """Return the labelled images that are in no subset, but those of the places of the validation and test subsets."""
+    numbers = split.numbers(len(data))
+    items = np.flatnonzero(numbers < 0)
+    if data.groups is None or plan.transductive:
+        return items
+    held_out = data.groups[[*split["validation"], *split["test"]]]
+    return items[~np.isin(data.groups[items], held_out)]
 
 
 def _size(images: np.ndarray) -> str:

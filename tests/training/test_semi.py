@@ -67,6 +67,16 @@ class TestImages:
         assert not held_out & {image.tobytes() for image in unlabelled.images}
         assert "6 that are in the validation or test subset are left out" in str(unlabelled)
 
+    def test_that_are_nearly_those_of_validation_and_test_are_left_out(self, tmp_path):
+        """As copies with another exposure are, which `drop_duplicates` leaves out of the labelled images."""
+        drawn = np.random.default_rng(0).integers(40, 200, (16, 16, 16, 1), np.uint8)
+        data = replace(marsseg.dataset(DATA), images=drawn)
+        np.savez(tmp_path / "darker.npz", images=drawn - 9, masks=data.masks)
+        plan = marsseg.plan(**WORDS | {"unlabelled": str(tmp_path / "darker.npz")}, semi="mean_teacher")
+        unlabelled = read_unlabelled(plan, data, SPLIT)
+        assert unlabelled.held_out == 6
+        np.testing.assert_array_equal(unlabelled.images, drawn[:10] - 9)
+
     def test_of_validation_and_test_are_read_one_by_one(self):
         """They may be memory-mapped, and more than memory holds."""
 
@@ -115,6 +125,14 @@ class TestImages:
         copied[5] = copied[13]
         unlabelled = read_unlabelled(plan, replace(data, images=copied), split)
         assert (len(unlabelled.images), unlabelled.held_out) == (4, 1)
+
+    def test_in_no_subset_are_of_other_places_than_validation_and_test(self):
+        split = Split(tuple(range(5)), (10, 11, 12), (13, 14, 15))
+        data = replace(marsseg.dataset(DATA), groups=np.repeat(np.arange(8), 2))
+        split = replace(split, validation=(11, 12))  # 10 is of the place of 11
+        for words, expected in (("mean_teacher", range(5, 10)), ("mean_teacher:transductive=true", range(5, 11))):
+            plan = marsseg.plan(**WORDS | {"unlabelled": "unused"}, semi=words)
+            np.testing.assert_array_equal(read_unlabelled(plan, data, split).images, data.images[list(expected)])
 
     def test_in_no_subset_are_those_that_a_share_of_the_labels_leaves_out(self, tiny_file):
         """Here with the images of the file that have no labels."""
