@@ -78,6 +78,14 @@ def is_transductive(split: Mapping[str, Any]) -> bool:
     return bool(split.get("unlabelled", {}).get("transductive"))
 
 
+def used_without_labels(split: Mapping[str, Any]) -> frozenset[str]:
+    """Return the hashes of the images that a run used without labels, by the content of its split.json.
+
+    They are those of `data.duplicates.digests`, as text. Older runs did not record them.
+    """
+    return frozenset(split.get("unlabelled", {}).get("hashes", ()))
+
+
 class RunFolder(RunPaths):
     """Give access to the files of one run: their paths, and methods that read them or write them atomically.
 

@@ -72,7 +72,8 @@ _UNLABELLED: Final = Table(
         "held_out": _COUNT,
         "transductive": Truth(),
         "fingerprint": Text(),
-    }
+    },
+    optional={"hashes": _TEXTS},
 )
 
 _SPLIT: Final = Table(

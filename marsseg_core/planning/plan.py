@@ -154,6 +154,11 @@ class Plan(HtmlRepr):
             if training.averaging != value and getattr(training, key) != getattr(TrainingOptions(), key):
                 lines.append(f"training.{key} has no effect without training.averaging={value}.")
         for resolved in self.resolved[METHOD]:
+            if isinstance(resolved.options, SemiOptions) and not resolved.options.weight:
+                lines.append(
+                    f"{resolved.entry.name} has the weight 0: its term is computed and logged, but the network learns "
+                    "nothing from the images without labels."
+                )
             if isinstance(resolved.options, SemiOptions) and resolved.options.ramp >= training.epochs:
                 lines.append(
                     f"The ramp of {resolved.entry.name} is as long as the training or longer: its term never has its "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from ..data.arrays import SegmentationData
 from ..data.duplicates import digests
 from ..data.split import Split
-from ..files.run_folder import RunFolder
+from ..files.run_folder import RunFolder, used_without_labels
 from .recorded_data import other_classes, other_scaling, refusal, valid_split
 
 OwnData = Callable[[], SegmentationData | None]
@@ -23,32 +26,46 @@ class TrainingImages:
         count: their number
         of: the number of images of the data set
         by_name: whether only the names were compared, as the data of the run cannot be read
+        unlabelled: how many of them the run used without labels
     """
 
     count: int
     of: int
     by_name: bool
+    unlabelled: int = 0
 
     def __str__(self) -> str:
         what = "have the names of" if self.by_name else "are"
-        return f"{self.count:,} of {self.of:,} images {what} training images of the run"
+        without = f", {self.unlabelled:,} of them without labels" if self.unlabelled else ""
+        return f"{self.count:,} of {self.of:,} images {what} training images of the run{without}"
 
 
 def training_images_in(data: SegmentationData, run: RunFolder, own: OwnData) -> TrainingImages | None:
     """Count the training images of a run in other data; None where there is none, or nothing can be compared."""
     recorded, known = run.read_split(), own()
+    labelled, by_name = np.zeros(len(data), bool), False
     if known is not None:
-        if known.images.shape[1:] != data.images.shape[1:]:
-            return None
-        own_hashes = digests(known.images)
-        trained = {own_hashes[item] for item in recorded["train"]}
-        count = sum(digest in trained for digest in digests(data.images))
+        if known.images.shape[1:] == data.images.shape[1:]:
+            own_hashes = digests(known.images)
+            labelled = _are_among({own_hashes[item] for item in recorded["train"]}, digests(data.images))
     elif recorded.get("names") is not None and data.names is not None:
         names = {recorded["names"][item] for item in recorded["train"] if item < len(recorded["names"])}
-        count = sum(name in names for name in data.names)
-    else:
-        return None
-    return TrainingImages(count, len(data), by_name=known is None) if count else None
+        labelled = _are_among(names, data.names)
+        by_name = bool(labelled.any())
+    unlabelled = ~labelled & images_among(used_without_labels(recorded), data)
+    count = int((labelled | unlabelled).sum())
+    return TrainingImages(count, len(data), by_name, int(unlabelled.sum())) if count else None
+
+
+def images_among(hashes: Collection[str], data: SegmentationData) -> np.ndarray:
+    """Return which images of data have one of these hashes, (N,) bool."""
+    if not hashes:
+        return np.zeros(len(data), bool)
+    return _are_among(hashes, [digest.hex() for digest in digests(data.images)])
+
+
+def _are_among(known: Collection[Any], items: Sequence[Any]) -> np.ndarray:
+    return np.fromiter((item in known for item in items), bool, len(items))
 
 
 def split_of_same_images(data: SegmentationData, run: RunFolder, own: OwnData) -> tuple[Split, bool]:

@@ -40,14 +40,22 @@ class Unlabelled:
         held_out: the number of images of the source that are identical, or nearly identical, to one of the validation
             or the test subset. A transductive run uses them, any other leaves them out.
         transductive: whether the run uses them
-        fingerprint: a hash of the images that the training uses
+        hashes: the hash of each image that the training uses
     """
 
     images: np.ndarray
     source: str
     held_out: int
     transductive: bool
-    fingerprint: str
+    hashes: tuple[bytes, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a hash of the images that the training uses."""
+        digest = hashlib.blake2b(repr(self.images.shape).encode(), digest_size=16)
+        for item in self.hashes:
+            digest.update(item)
+        return digest.hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return what split.json records of the images."""
@@ -57,6 +65,7 @@ class Unlabelled:
             "held_out": self.held_out,
             "transductive": self.transductive,
             "fingerprint": self.fingerprint,
+            "hashes": [item.hex() for item in self.hashes],
         }
 
     def __str__(self) -> str:
@@ -85,8 +94,8 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
         )
     if images.shape[1:] != data.images.shape[1:]:
         _logger.warning(
-            f"Images without labels of {_size(images)} cannot be compared with those of the validation and test subsets "
-            f"of {_size(data.images)}, so none of them is found among the others. Leave them out yourself."
+            f"Images without labels of {_size(images)} cannot be compared with those of the validation and test "
+            f"subsets of {_size(data.images)}, so none of them is found among the others. Leave them out yourself."
         )
     held_out = _held_out(images, data, split)
     used = np.full(len(images), True) if plan.transductive else ~held_out
@@ -98,10 +107,7 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
         )
     if not used.all():
         images = select(images, np.flatnonzero(used))
-    digest = hashlib.blake2b(repr(images.shape).encode(), digest_size=16)
-    for item in digests(images):
-        digest.update(item)
-    return Unlabelled(images, source, int(held_out.sum()), plan.transductive, digest.hexdigest())
+    return Unlabelled(images, source, int(held_out.sum()), plan.transductive, tuple(digests(images)))
 
 
 def _held_out(images: np.ndarray, data: SegmentationData, split: Split) -> np.ndarray:

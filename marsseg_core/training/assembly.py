@@ -104,7 +104,11 @@ def _favoured_class(training: TrainingOptions, data: SegmentationData, items: np
         )
     c = data.class_names.index(name)
     if not len(items_with(data, items, c)):
-        raise RequestError(f"No image of the training subset has the class '{name}'.", where=where)
+        raise RequestError(
+            f"No image of the training subset has the class '{name}'.",
+            where=where,
+            hint="Name a class that some have, or draw another split: --set split.seed=1.",
+        )
     return c
 
 

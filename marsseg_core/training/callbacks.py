@@ -241,6 +241,8 @@ class FiniteLoss(keras.callbacks.Callback):
             np.isfinite(keras.ops.convert_to_numpy(w)).all() for w in self.model.network.trainable_variables
         )
         if (self._epoch == 0 and batch == 0) or (network_is_finite and self._precision != "mixed_float16"):
+            if not math.isfinite(float(logs.get("semi", 0))):
+                return "The network's weights were finite: the term of the semi-supervised method (--semi) is not."
             names = self.model.loss_names
             not_finite = [name for name in names if not math.isfinite(float(logs.get(f"loss_{name}", 0)))] or names
             return (

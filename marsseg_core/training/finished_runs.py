@@ -13,11 +13,14 @@ from ..data.names import image_of
 from ..data.scaling import SIXTEEN_BITS
 from ..data.split import Split
 from ..errors import RequestError
-from ..files.run_folder import RunFolder, is_transductive
+from ..files.documents import read_toml
+from ..files.run_folder import RunFolder, is_transductive, used_without_labels
 from ..messages import get_logger
 from ..networks.build import encoder_options
 from ..planning.plan import Plan
+from ..registry import kinds
 from ..registry.kinds import Kind
+from ..runs.other_data import images_among
 from ..runs.recorded_data import recorded_scaling
 
 _logger = get_logger(__name__)
@@ -29,21 +32,34 @@ class _Known:
 
     Attributes:
         labelled: those with their labels
-        unlabelled: those without their labels, at most, as the other run is transductive
+        unlabelled: those without their labels, at most
         by_name: whether only names were compared, as the runs do not have the same data
+        transductive: whether the other run is
     """
 
     labelled: int
     unlabelled: int
     by_name: bool
+    transductive: bool
+
+    @property
+    def learned(self) -> str:
+        """Return what is said of a run that has learned from images without their labels."""
+        return "is transductive: it learned" if self.transductive else "learned"
+
+    @property
+    def advice(self) -> str:
+        """Return which run to use in its place."""
+        return "Use a run that is not transductive." if self.transductive else "Use a run that did not."
 
 
 def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[Kind]) -> None:
     """Check each run that a component of these kinds uses: its classes, its scaling, and what it was trained on.
 
-    Raises RequestError where the classes or the scaling are not those of the data, a run folder no longer exists, or a
-    run was trained on images of the validation or test subset: their labels would reach this run through its network.
-    If a run has used them without their labels, this run must be transductive, too, since its scores then say so.
+    Raises RequestError where the classes or the scaling are not those of the data, a teacher has learned other classes,
+    a run folder no longer exists, or a run was trained on images of the validation or test subset: their labels would
+    reach this run through its network. If a run has used them without their labels, this run must be transductive, too,
+    since its scores then say so.
     Logs a warning where a run was trained on other data, of which only names can be compared, or nothing.
     """
     for kind in of:
@@ -51,6 +67,8 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
             for path in component.recorded_runs if isinstance(component, UsesRuns) else ():
                 run, where = RunFolder.open(path), f"{component.run_parameter}={path}"
                 _check_classes(run, data, where)
+                if kind != kinds.ARCHITECTURE:
+                    _check_learned_classes(run, plan, data, where)
                 known = _known_images(run, data, split)
                 if known is not None and not known.by_name:
                     _refuse_leak(run, known, plan, where)
@@ -67,10 +85,10 @@ def _refuse_leak(run: RunFolder, known: _Known, plan: Plan, where: str) -> None:
         )
     if known.unlabelled and not plan.transductive:
         raise RequestError(
-            "The run that this one uses is transductive: it learned from images of this run's validation or test "
-            "subset, without their labels.",
+            f"The run that this one uses {known.learned} from images of this run's validation or test subset, without "
+            "their labels.",
             where=where,
-            hint="Use a run that is not transductive. Or make this one transductive by transductive=true of its "
+            hint=f"{known.advice} Or make this one transductive by transductive=true of its "
             "--semi: its scores then say so.",
         )
 
@@ -114,32 +132,38 @@ def _warn_of_leak(what: str, run: RunFolder, known: _Known | None, plan: Plan) -
         if known.by_name:
             images, scores = "images that may have the names of images", "If they are the same, the scores"
         _logger.warning(
-            f"{what} is transductive: without their labels, it learned from {images} of this run's validation and test "
-            f"subsets. {scores} do not hold for new images. Use a run that is not transductive. {run.title}"
+            f"{what} {known.learned} from {images} of this run's validation and test subsets, without their labels. "
+            f"{scores} do not hold for new images. {known.advice} {run.title}"
         )
 
 
 def _known_images(run: RunFolder, data: SegmentationData, split: Split) -> _Known | None:
     """Return what a run has learned from the validation and test subsets; None if nothing can be compared.
 
-    Items are compared by their numbers if the run had the same data, or else by their names.
+    Items are compared by their numbers if the run had the same data, or else by their names; those that it used without
+    labels by their pixels, if it recorded their hashes.
     """
     recorded = run.read_split()
     held_out = [*split.validation, *split.test]
     by_name = recorded["fingerprint"] != data.fingerprint()
-    names = recorded.get("names")
-    if by_name and (names is None or data.names is None):
-        return None
+    names, transductive = recorded.get("names"), is_transductive(recorded)
+    comparable = not by_name or (names is not None and data.names is not None)
 
     def shared(items: Collection[int]) -> int:
         if names is None or not by_name:
             return len({*held_out} & {*items})
         return _count_named([data.name(item) for item in held_out], names, items)
 
-    # Of those that a transductive run held out itself, only the number is recorded.
-    used = recorded["unlabelled"]["held_out"] if is_transductive(recorded) else 0
+    labelled = shared(recorded["train"]) if comparable else 0
+    found = int(images_among(used_without_labels(recorded), data)[held_out].sum())
+    if found and not labelled:
+        return _Known(0, found, by_name=False, transductive=transductive)
+    if not comparable:
+        return None
+    # Of those that a transductive run held out itself, older runs recorded only the number.
+    used = recorded["unlabelled"]["held_out"] if transductive else 0
     theirs = [*recorded["validation"], *recorded["test"]]
-    return _Known(shared(recorded["train"]), min(used, shared(theirs)), by_name)
+    return _Known(labelled, min(used, shared(theirs)), by_name, transductive)
 
 
 def _count_named(own: Collection[str], names: Collection[str], items: Collection[int]) -> int:
@@ -151,6 +175,22 @@ def _count_named(own: Collection[str], names: Collection[str], items: Collection
     known = {name for item, name in enumerate(names) if item in chosen}
     images, every = {image_of(name) for name in known}, {*names}
     return sum(name in known or (name not in every and image_of(name) in images) for name in own)
+
+
+def _check_learned_classes(run: RunFolder, plan: Plan, data: SegmentationData, where: str) -> None:
+    """Raise RequestError where only one of a teacher and this run counts the ignored classes in its losses.
+
+    The one that does not has learned nothing about them, but a network predicts them all the same.
+    """
+    theirs = bool(read_toml(run.plan).get("training", {}).get("learn_ignored", False))
+    if data.ignore_classes and theirs != plan.training.learn_ignored:
+        names = ", ".join(data.class_names[c] for c in data.ignore_classes)
+        raise RequestError(
+            f"The run has {'' if theirs else 'not '}learned the ignored classes ({names}), this one would"
+            f"{' not' if theirs else ''}.",
+            where=where,
+            hint=f"Train both alike: --set training.learn_ignored={str(theirs).lower()}.",
+        )
 
 
 def _check_classes(run: RunFolder, data: SegmentationData, where: str) -> None:

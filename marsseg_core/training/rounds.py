@@ -32,7 +32,7 @@ class Rounds(keras.callbacks.Callback):
         self._run = run
         self._batches = batches
         self._count = number_of_rounds(run.plan)
-        self._length = run.plan.training.epochs // self._count
+        self._length = _epochs_per_round(run.plan)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Make the labels if a round begins with this epoch, and use them from now on."""
@@ -58,3 +58,12 @@ def number_of_rounds(plan: Plan) -> int:
         count: int = call_component(resolved, lambda resolved=resolved: resolved.component.labelling_rounds)
         return count
     return 1
+
+
+def start_of_last_round(plan: Plan) -> int:
+    """Return the epoch, counted from 0, with which the last round begins; 0 without rounds."""
+    return (number_of_rounds(plan) - 1) * _epochs_per_round(plan)
+
+
+def _epochs_per_round(plan: Plan) -> int:
+    return plan.training.epochs // number_of_rounds(plan)

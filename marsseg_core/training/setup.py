@@ -37,6 +37,7 @@ from .labelling import any_label
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
 from .optimizers import build_optimizer
+from .rounds import start_of_last_round
 from .semi import build_semi, build_views
 from .statistics import calibration_batches
 from .task import SegmentationTask
@@ -128,7 +129,9 @@ def set_up_training(
     if training.patience is not None:
         watched = plan.metrics.watched
         mode = "max" if plan.metrics.rises(watched) else "min"
-        stateful.append(keras.callbacks.EarlyStopping(watched, mode=mode, patience=training.patience))
+        # A round that ended early would leave out those that follow, whose labels are better.
+        patience = {"patience": training.patience, "start_from_epoch": start_of_last_round(plan)}
+        stateful.append(keras.callbacks.EarlyStopping(watched, mode=mode, **patience))
     optimizer = build_optimizer(plan, rate)
     train_on_one_device(optimizer)
     update_in_one_pass(optimizer)

@@ -11,6 +11,7 @@ import pytest
 from helpers.ai4mars_tree import make_tree
 
 import marsseg_core as marsseg
+from marsseg_core.data.duplicates import digest_of
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.runs.other_data import split_of_same_images, training_images_in
@@ -201,6 +202,15 @@ class TestTrainingImagesInOtherData:
             "1 of 24 images have the names of training images of the run"
         )
         assert training_images_in(tiny, RunFolder(other), lambda: None) is None
+
+    def test_include_those_that_the_run_used_without_labels(self, tiny, other):
+        split = json.loads((other / "split.json").read_text())
+        facts = {"source": "more", "images": 1, "held_out": 0, "transductive": False, "fingerprint": ""}
+        facts["hashes"] = [digest_of(tiny.images[7]).hex()]
+        (other / "split.json").write_text(json.dumps(split | {"unlabelled": facts}))
+        assert str(training_images_in(tiny, RunFolder(other), lambda: None)) == (
+            "1 of 24 images are training images of the run, 1 of them without labels"
+        )
 
     def test_new_images_are_not_among_them(self, cli, run, scenes):
         answer = cli("evaluate", str(run), "--data", str(scenes("new", 5, 3)))

@@ -40,6 +40,18 @@ def test_an_option_of_another_averaging_is_remarked(averaging, remarked):
     )
 
 
+def test_a_method_with_the_weight_zero_is_remarked():
+    assert plan(semi="fixmatch:weight=0", unlabelled="unused").remarks == (
+        "fixmatch has the weight 0: its term is computed and logged, but the network learns nothing from the images "
+        "without labels.",
+    )
+
+
+def test_a_parameter_of_a_term_that_is_not_there_is_remarked():
+    assert plan(loss="sce:log_zero=-6").remarks == ()
+    assert plan(loss="sce:reverse=0:log_zero=-6").remarks == ("log_zero of sce has no effect with reverse=0.0.",)
+
+
 def test_a_ramp_that_never_ends_is_remarked():
     assert plan(semi="fixmatch:ramp=3", unlabelled="unused", epochs=4).remarks == ()
     assert plan(semi="fixmatch:ramp=4", unlabelled="unused", epochs=4).remarks == (

@@ -8,6 +8,7 @@ import pytest
 from helpers.paths import FROZEN
 
 import marsseg_core as marsseg
+from marsseg_core.data.duplicates import digest_of
 from marsseg_core.data.split import Split
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
@@ -106,6 +107,50 @@ class TestATransductiveRun:
         warn_of_known_images(marsseg.plan(arch="unet", init=used(4)), data, own)
         assert "begins with is transductive" in caplog.text
         assert "The scores do not hold for new images" in caplog.text
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_a_teacher_that_has_learned_other_classes_is_refused(own, learns, tmp_path):
+    """An ignored class that a network has not learned has some probability all the same."""
+    run = shutil.copytree(RUN, tmp_path / "run")
+    text = (run / "plan.toml").read_text()
+    assert "learn_ignored = false" in text
+    (run / "plan.toml").write_text(text.replace("learn_ignored = false", f"learn_ignored = {str(learns).lower()}"))
+    data = replace(marsseg.dataset("synthetic:count=20:height=16:width=32"), ignore_classes=(0,))
+    others = marsseg.plan(arch="unet", loss=f"wssce,distill:runs={run}", learn_ignored=not learns)
+    what = "has learned the ignored classes" if learns else "has not learned the ignored classes"
+    with pytest.raises(RequestError, match=what) as caught:
+        check_runs(others, data, own, [LOSS])
+    assert caught.value.hint.endswith(f"training.learn_ignored={str(learns).lower()}.")
+    check_runs(marsseg.plan(arch="unet", loss=f"wssce,distill:runs={run}", learn_ignored=learns), data, own, [LOSS])
+
+
+class TestARunThatUsedImagesWithoutLabels:
+    """Its images may be held out by another run, which `--unlabelled` names a source of."""
+
+    @pytest.fixture
+    def used(self, tmp_path, data, own):
+        run = shutil.copytree(RUN, tmp_path / "run")
+        split = json.loads((run / "split.json").read_text())
+        facts = {"source": "more", "images": 2, "held_out": 0, "transductive": False, "fingerprint": ""}
+        facts["hashes"] = [digest_of(data.images[own.test[0]]).hex(), "00"]
+        (run / "split.json").write_text(json.dumps(split | {"unlabelled": facts}))
+        return run
+
+    def test_is_refused_where_it_labels_or_teaches(self, data, own, used):
+        plan = marsseg.plan(arch="unet", loss=f"wssce,distill:runs={used}")
+        with pytest.raises(RequestError, match="uses learned from images of this run's validation or test") as caught:
+            check_runs(plan, data, own, [LOSS])
+        assert caught.value.hint.startswith("Use a run that did not.")
+
+    def test_gives_a_warning_where_it_gives_the_initial_weights(self, data, own, used, caplog):
+        others = replace(data, masks=data.masks[::-1].copy())  # of another fingerprint, and without names
+        warn_of_known_images(marsseg.plan(arch="unet", init=used), others, own)
+        assert "begins with learned from images of this run's validation and test subsets" in caplog.text
+
+    def test_is_accepted_where_they_are_no_held_out_images(self, data, own, used):
+        plan = marsseg.plan(arch="unet", loss=f"wssce,distill:runs={used}")
+        check_runs(plan, data, replace(own, test=own.test[1:]), [LOSS])
 
 
 class TestARunOfOtherData:

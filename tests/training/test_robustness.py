@@ -30,6 +30,7 @@ from marsseg_plugins.augmentations.hflip import HFlip
 from marsseg_plugins.datasets.synthetic import Synthetic
 from marsseg_plugins.losses.ssce import SSCE
 from marsseg_plugins.observers import progress
+from marsseg_plugins.semi_supervised.layers import FixMatchLayer
 
 WORDS = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32", "batch": 4}
 
@@ -124,6 +125,15 @@ def test_the_loss_that_is_no_number_is_named(tmp_path, monkeypatch, losses):
     )
     with pytest.raises(RunError, match=r"became nan in epoch 1, batch 1\..* ssce divides by zero or overflows\."):
         run(tmp_path, loss=losses)
+
+
+def test_the_term_of_a_method_that_is_no_number_is_named(tmp_path, monkeypatch):
+    term = FixMatchLayer.term
+    monkeypatch.setattr(
+        FixMatchLayer, "term", lambda self, *views: (term(self, *views)[0] * float("nan"), term(self, *views)[1])
+    )
+    with pytest.raises(RunError, match=r"became nan in epoch 1, batch 1\..* term of the semi-supervised method"):
+        run(tmp_path, semi="fixmatch", unlabelled="synthetic:first=99:count=8:height=16:width=32")
 
 
 def test_a_component_that_ends_the_process_is_named(tmp_path, monkeypatch):

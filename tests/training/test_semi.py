@@ -370,6 +370,12 @@ def test_the_network_labels_the_images_from_the_second_round_on(rounds):
     assert labels == [False, False, True, True]
 
 
+def test_patience_does_not_end_a_training_before_its_last_round(tmp_path):
+    words = WORDS | {"semi": "pseudo:runs=none:rounds=2", "epochs": 6, "patience": 1, "learning_rate": 1e-12}
+    run = marsseg.run(**words, schedule="constant", out=tmp_path / "run")
+    assert 3 < len(run.history) < 6
+
+
 @pytest.mark.parametrize(("epoch", "again"), [(2, True), (3, False)])
 def test_a_killed_run_with_rounds_ends_like_one_that_was_never_stopped(rounds, epoch, again, caplog):
     """After its second epoch, the killed run had stored the labels of the second round, and they are made again."""

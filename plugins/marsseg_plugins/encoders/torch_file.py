@@ -27,6 +27,8 @@ from marsseg_core.plugin_api import RequestError, open_regular
 _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _PROTOCOL: Final = 1001
 
+_AGAIN: Final = 'Install the distribution again: pip install --force-reinstall "marsseg[imagenet]"'
+
 # The operations of such pickles, as `pickletools` names them.
 _OPERATIONS: Final = (
     "PROTO STOP GLOBAL REDUCE BUILD BINPERSID MARK BINPUT LONG_BINPUT BINGET LONG_BINGET "
@@ -119,11 +121,9 @@ def read_tensors(path: Path, sha256: str) -> dict[str, np.ndarray]:
         with open_regular(path) as file:
             content = file.read(_MOST_BYTES)
     except OSError as cause:
-        raise RequestError(f"The weights cannot be read: {cause.strerror}.", where=str(path)) from cause
+        raise RequestError(f"The weights cannot be read: {cause.strerror}.", where=str(path), hint=_AGAIN) from cause
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise RequestError(
-            "The file of weights is not the published one.", where=str(path), hint="Install the distribution again."
-        )
+        raise RequestError("The file of weights is not the published one.", where=str(path), hint=_AGAIN)
     return parse_tensors(content)
 
 

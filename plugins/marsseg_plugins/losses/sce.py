@@ -34,6 +34,9 @@ class SCE(WeightedLoss):
         if not (self.alpha or self.reverse):
             raise ValueError("alpha and reverse are both 0: the loss would be 0 for all predictions")
 
+    def without_effect(self) -> dict[str, str]:
+        return super().without_effect() | ({} if self.reverse else {"log_zero": "reverse"})
+
     def build(self, spec: LossSpec) -> LossFunction:
         from keras import ops
 
