@@ -100,6 +100,17 @@ class TestPlan:
         with pytest.raises(RequestError, match="is not a run folder"):
             api.plan(arch=f"refine:run={tmp_path}")
 
+    def test_takes_a_run_with_an_encoder_without_one_for_the_second_network(self, copy):
+        (copy / "plan.toml").write_text(api.plan(arch="fpn", encoder="mit_b0").to_toml())
+        refine = planned(copy).one(ARCHITECTURE)
+        assert refine.run_components == ("arch.marsseg/fpn", "encoder.marsseg/mit_b0")
+
+    def test_takes_an_encoder_and_a_run_whose_architecture_takes_none(self, copy):
+        (copy / "plan.toml").write_text(api.plan(arch="dense").to_toml())
+        api.plan(arch=f"refine:run={copy}", encoder="mit_b0", bottleneck="aspp")
+        with pytest.raises(RequestError, match="'dense' inside 'refine' does not take an encoder"):
+            api.plan(arch=f"refine:run={copy}:inner=dense", encoder="mit_b0")
+
     def test_has_no_run_inside_of_another_component(self):
         with pytest.raises(RequestError, match="cannot be part of another component"):
             planned(RUN, inner=f"refine:run={RUN}")
