@@ -64,9 +64,7 @@ def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -
     )
     network: keras.Model = build_component(resolved, spec)
     check_network(network, resolved, encoder, bottlenecks, (height, width), num_classes)
-    check_readable(
-        network, (resolved, *resolved.nested, *plan.resolved[kinds.ENCODER], *plan.resolved[kinds.BOTTLENECK])
-    )
+    check_readable(network, (*resolved.with_inner, *plan.resolved[kinds.ENCODER], *plan.resolved[kinds.BOTTLENECK]))
     if (options := encoder_options(plan)) is not None and options.freeze is True:
         freeze_encoder(network)
     return network

@@ -52,7 +52,7 @@ def load(path: str | Path, session: Session) -> keras.Model:
     avoid_importing_tensorflow()
     for component in (component for kind in NETWORK_KINDS for component in plan.resolved[kind]):
         with plugin_errors_named(component.entry):
-            for owner in (component, *component.nested):
+            for owner in component.with_inner:
                 for module in owner.component.layer_modules:
                     importlib.import_module(module)
     return load_network(folder)

@@ -94,7 +94,7 @@ def describe(name: str, runs: Sequence[RunFolder], session: Session, statement: 
 def _run(run: RunFolder, session: Session, table: MetricTable) -> dict[str, Any]:
     plan = resolve(Request(base=str(run.path)), session, only=NETWORK_KINDS)
     components = [each for kind in NETWORK_KINDS for each in plan.resolved[kind]]
-    entries = [each.entry for component in components for each in (component, *component.nested)]
+    entries = [each.entry for component in components for each in component.with_inner]
     scaling, record = recorded_scaling(run), read_record(run.path)
     return {
         "name": plan.name,

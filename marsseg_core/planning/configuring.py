@@ -120,12 +120,12 @@ class Configurer:
                     nested_kind, text, self._catalog, item.entry, where=self._place_of_text(kind, item, text)
                 )
             )
-        nested += self._of_runs(component, nested)
+        of_runs = self._of_runs(component, nested)
         if item.python_object is not None:
             component = holding(component, item.python_object)
         options = self._configured(kind, item, options_class, core)
         return ResolvedComponent(
-            item.entry, component, options, item.origins | {"name": item.origin}, item.version, nested
+            item.entry, component, options, item.origins | {"name": item.origin}, item.version, nested, of_runs
         )
 
     def _of_runs(self, component: Any, nested: Sequence[ResolvedComponent]) -> tuple[ResolvedComponent, ...]:

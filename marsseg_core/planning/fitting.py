@@ -27,8 +27,7 @@ def check_parts(chosen: Chosen, catalog: Catalog) -> None:
     for architecture in chosen.get(kinds.ARCHITECTURE, ()):
         _check_takes_parts(architecture, f"'{architecture.entry.name}'", chosen, catalog)
         for inner in architecture.nested:
-            # Those of a finished run's network, of which only the classes are known here, have their parts already.
-            if inner.entry.kind == kinds.ARCHITECTURE and not isinstance(inner.component, type):
+            if inner.entry.kind == kinds.ARCHITECTURE:
                 label = f"'{inner.entry.name}' inside '{architecture.entry.name}'"
                 _check_takes_parts(inner, label, chosen, catalog)
 

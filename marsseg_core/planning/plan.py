@@ -97,7 +97,7 @@ class Plan(HtmlRepr):
     def distributions(self) -> dict[str, str]:
         """Return the distributions that the run needs, with their versions."""
         all_resolved = [resolved for several in self.resolved.values() for resolved in several]
-        entries = [each.entry for resolved in all_resolved for each in (resolved, *resolved.nested)]
+        entries = [each.entry for resolved in all_resolved for each in resolved.with_inner]
         return {entry.distribution: entry.version for entry in sorted(entries, key=lambda entry: entry.distribution)}
 
     @cached_property

@@ -23,6 +23,7 @@ class ResolvedComponent:
         origins: the origin of its name and of each parameter that is not a default
         planned_version: the version of its distribution in the plan file; empty if it comes from no plan file
         nested: the components that its own parameters name
+        of_runs: those of the networks of the finished runs that it uses, of which only the classes are known
     """
 
     entry: Entry
@@ -31,6 +32,12 @@ class ResolvedComponent:
     origins: Mapping[str, str] = field(default_factory=dict)
     planned_version: str = field(default="", compare=False)
     nested: tuple[ResolvedComponent, ...] = ()
+    of_runs: tuple[ResolvedComponent, ...] = ()
+
+    @property
+    def with_inner(self) -> tuple[ResolvedComponent, ...]:
+        """Return this component and all inside it, which are needed to load it."""
+        return self, *self.nested, *self.of_runs
 
     @property
     def values(self) -> dict[str, parameters.Value]:

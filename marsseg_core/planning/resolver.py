@@ -350,9 +350,6 @@ class PlanBuilder:
         """Return the components of a run's network, also of the networks inside it, as recorded in a plan."""
         plan = resolve(Request(base=str(run)), self.session, only=NETWORK_KINDS)
         entries = [
-            owner.entry
-            for kind in NETWORK_KINDS
-            for resolved in plan.resolved[kind]
-            for owner in (resolved, *resolved.nested)
+            owner.entry for kind in NETWORK_KINDS for resolved in plan.resolved[kind] for owner in resolved.with_inner
         ]
         return tuple(record_of(entry) for entry in entries if given_entry(entry.kind, entry.name) is None)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from ..data.arrays import SegmentationData
-from ..data.duplicates import digests
+from ..data.duplicates import digest_of, digests
 from ..data.split import Split
 from ..files.run_folder import RunFolder, used_without_labels
 from .recorded_data import other_classes, other_scaling, refusal, valid_split
@@ -43,29 +40,22 @@ class TrainingImages:
 def training_images_in(data: SegmentationData, run: RunFolder, own: OwnData) -> TrainingImages | None:
     """Count the training images of a run in other data; None where there is none, or nothing can be compared."""
     recorded, known = run.read_split(), own()
-    labelled, by_name = np.zeros(len(data), bool), False
-    if known is not None:
-        if known.images.shape[1:] == data.images.shape[1:]:
-            own_hashes = digests(known.images)
-            labelled = _are_among({own_hashes[item] for item in recorded["train"]}, digests(data.images))
-    elif recorded.get("names") is not None and data.names is not None:
-        names = {recorded["names"][item] for item in recorded["train"] if item < len(recorded["names"])}
-        labelled = _are_among(names, data.names)
-        by_name = bool(labelled.any())
-    unlabelled = ~labelled & images_among(used_without_labels(recorded), data)
-    count = int((labelled | unlabelled).sum())
-    return TrainingImages(count, len(data), by_name, int(unlabelled.sum())) if count else None
+    used, names = used_without_labels(recorded), recorded.get("names")
+    same_size = known is not None and known.images.shape[1:] == data.images.shape[1:]
+    shown = [digest.hex() for digest in digests(data.images)] if same_size or used else []
+    labelled: set[int] = set()
+    if known is not None and same_size:
+        labelled = _found({digest_of(known.images[item]).hex() for item in recorded["train"]}, shown)
+    elif known is None and names is not None and data.names is not None:
+        labelled = _found({names[item] for item in recorded["train"] if item < len(names)}, data.names)
+    unlabelled = _found(used, shown) - labelled
+    count = len(labelled) + len(unlabelled)
+    by_name = known is None and bool(labelled)
+    return TrainingImages(count, len(data), by_name, len(unlabelled)) if count else None
 
 
-def images_among(hashes: Collection[str], data: SegmentationData) -> np.ndarray:
-    """Return which images of data have one of these hashes, (N,) bool."""
-    if not hashes:
-        return np.zeros(len(data), bool)
-    return _are_among(hashes, [digest.hex() for digest in digests(data.images)])
-
-
-def _are_among(known: Collection[Any], items: Sequence[Any]) -> np.ndarray:
-    return np.fromiter((item in known for item in items), bool, len(items))
+def _found(known: Collection[str], items: Sequence[str]) -> set[int]:
+    return {index for index, item in enumerate(items) if item in known}
 
 
 def split_of_same_images(data: SegmentationData, run: RunFolder, own: OwnData) -> tuple[Split, bool]:

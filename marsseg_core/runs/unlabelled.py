@@ -193,7 +193,11 @@ def _images_of_data(plan: Plan, data: SegmentationData, split: Split) -> tuple[n
             hint += f" Or use {count} in no subset: --unlabelled {UNUSED}."
         raise RequestError(
             "The data set has no images without labels"
-            + (", and all that have labels are in a subset." if plan.training.unlabelled == UNUSED else "."),
+            + (
+                ", and all that have labels are in a subset, or of the places of one that scores."
+                if plan.training.unlabelled == UNUSED
+                else "."
+            ),
             where=f"--data {plan.resolved[kinds.DATASET][0].entry.name}",
             hint=hint,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..components.finished_runs import UsesRuns
 from ..data.arrays import SegmentationData
+from ..data.duplicates import digest_of
 from ..data.names import image_of
 from ..data.scaling import SIXTEEN_BITS
 from ..data.split import Split
@@ -20,7 +21,6 @@ from ..networks.build import encoder_options
 from ..planning.plan import Plan
 from ..registry import kinds
 from ..registry.kinds import Kind
-from ..runs.other_data import images_among
 from ..runs.recorded_data import recorded_scaling
 
 _logger = get_logger(__name__)
@@ -155,12 +155,14 @@ def _known_images(run: RunFolder, data: SegmentationData, split: Split) -> _Know
         return _count_named([data.name(item) for item in held_out], names, items)
 
     labelled = shared(recorded["train"]) if comparable else 0
-    found = int(images_among(used_without_labels(recorded), data)[held_out].sum())
+    hashes = used_without_labels(recorded)
+    found = sum(digest_of(data.images[item]).hex() in hashes for item in held_out) if hashes else 0
     if found and not labelled:
         return _Known(0, found, by_name=False, transductive=transductive)
     if not comparable:
         return None
-    # Of those that a transductive run held out itself, older runs recorded only the number.
+    # Near copies of these have other hashes, and older runs recorded none: the number of those that a transductive run
+    # held out itself, and used, is known.
     used = recorded["unlabelled"]["held_out"] if transductive else 0
     theirs = [*recorded["validation"], *recorded["test"]]
     return _Known(labelled, min(used, shared(theirs)), by_name, transductive)

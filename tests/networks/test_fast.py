@@ -203,7 +203,7 @@ def test_gradients_are_equal(training):
     for path, gradient in expected.items():
         if training and path in ("first/bias", "joined/bias"):
             # A normalisation follows, which removes what a bias adds: the gradient is 0, up to rounding.
-            limit = 1e-6 * magnitudes_of_a_bias(decoder(), path.split("/")[0], weights)
+            limit = 5e-7 * magnitudes_of_a_bias(decoder(), path.split("/")[0], weights)
             assert (np.abs(gradient) <= limit).all(), path
             assert (np.abs(result[path]) <= limit).all(), path
         else:

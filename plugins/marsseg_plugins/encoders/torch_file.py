@@ -27,8 +27,6 @@ from marsseg_core.plugin_api import RequestError, open_regular
 _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _PROTOCOL: Final = 1001
 
-_AGAIN: Final = 'Install the distribution again: pip install --force-reinstall "marsseg[imagenet]"'
-
 # The operations of such pickles, as `pickletools` names them.
 _OPERATIONS: Final = (
     "PROTO STOP GLOBAL REDUCE BUILD BINPERSID MARK BINPUT LONG_BINPUT BINGET LONG_BINGET "
@@ -112,18 +110,18 @@ class _Unpickler(pickle.Unpickler):
         raise ValueError("a storage is described in an unknown way")
 
 
-def read_tensors(path: Path, sha256: str) -> dict[str, np.ndarray]:
+def read_tensors(path: Path, sha256: str, remedy: str | None = None) -> dict[str, np.ndarray]:
     """Return the tensors of a file by name, if the file is the one with this checksum.
 
-    Raises RequestError where it is another file, or is damaged.
+    Raises RequestError where it is another file, or is damaged, with `remedy` as its hint.
     """
     try:
         with open_regular(path) as file:
             content = file.read(_MOST_BYTES)
     except OSError as cause:
-        raise RequestError(f"The weights cannot be read: {cause.strerror}.", where=str(path), hint=_AGAIN) from cause
+        raise RequestError(f"The weights cannot be read: {cause.strerror}.", where=str(path), hint=remedy) from cause
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise RequestError("The file of weights is not the published one.", where=str(path), hint=_AGAIN)
+        raise RequestError("The file of weights is not the published one.", where=str(path), hint=remedy)
     return parse_tensors(content)
 
 
