@@ -153,7 +153,7 @@ def predict(
 
 @told_in_python()
 def evaluate(
-    run: AnyPath,
+    run: AnyPath | Sequence[AnyPath],
     data: AnyPath | Data | None = None,
     *,
     subset: str | None = None,
@@ -163,17 +163,18 @@ def evaluate(
     engine: str = "keras",
     trust: bool = False,
 ) -> Confusion:
-    """Score the best network of a run on one of its subsets, or on other data.
+    """Score the best network of a run, or an ensemble of several runs, on one of their subsets, or on other data.
 
     Args:
-        run: The run folder, a run, or the file of a pack with one run.
+        run: The run folder, a run, or the file of a pack with one run. A list of runs, or of series and packs, is an
+            ensemble, which predicts the mean of their probabilities.
         data: Other data, as for `run`. Data that were passed to the run as Python objects must be passed again to score
             one of their subsets: `evaluate(run, data, subset="test")`. None reads the data that the plan names.
         subset: "train", "validation", "test" or "all". None is the test subset, or all items where `data` is passed.
         metrics: Further metrics to compute: "boundary_iou,boundary_f:tolerance=2". Read them with
             `.value("boundary_iou")`.
-        tta: Test-time augmentation: average over each image and its flipped copies. "run" does what the plan of the run
-            says.
+        tta: Test-time augmentation: average over each image and its flipped copies. "run" does what the plan of the
+            run, or of one of the runs, says.
         decoding: "run" adds the offsets that a run with `decoding="offsets"` has chosen; "argmax" adds none.
         engine: What computes the predictions, as for `predict`.
         trust: Execute the plugin files that are stored with the run.
@@ -182,8 +183,8 @@ def evaluate(
         The confusion matrix, with all scores as its attributes.
 
     Raises:
-        RequestError: An argument is wrong, the data have changed since the run, have other classes, or the run needs
-            `trust`.
+        RequestError: An argument is wrong, the data have changed since the run, have other classes, the run needs
+            `trust`, or the runs of an ensemble do not have the same subset.
         PluginError: A component cannot be loaded, or fails.
         RunError: The output of the network is not finite.
 
@@ -195,12 +196,19 @@ def evaluate(
     """
     check_backend()
     from ..export.exporters import find_engine
+    from ..inference.ensemble import open_runs
     from ..inference.image_sources import ALL, checked_subset
+    from ..inference.scored_together import check_scored_together
     from ..planning.metrics import MetricTable
     from ..runs.data import check_data
     from ..runs.decoding import check_choice
 
-    folder = RunFolder.open(path_of(run, "run"))
+    if isinstance(run, str | os.PathLike) or not isinstance(run, Sequence):
+        folders = [RunFolder.open(path_of(run, "run"))]
+    elif run:
+        folders, _ = open_runs([path_of(each, "run") for each in run])
+    else:
+        raise RequestError("A run folder is needed, or a list of them.", where="run", hint="Pass 'runs/…' or a run.")
     source = None if data is None else given_components(kinds.DATASET, data)
     subset = checked_subset(text_of(subset, "subset") if subset is not None else ALL if source else "test")
     further_metrics = None if metrics is None else text_of(metrics, "metrics")
@@ -210,12 +218,14 @@ def evaluate(
     if further_metrics is not None:
         MetricTable({}).asking(further_metrics, session.catalog, where=f"--metrics {further_metrics}")
     if isinstance(source, str):
-        check_data(source, folder, session, planned=subset != ALL)
+        check_data(source, folders[0], session, planned=subset != ALL)
+    if ensemble := len(folders) > 1:
+        check_scored_together(folders, None if source and subset == ALL else subset)
     start_keras()
     from ..inference.scoring import score_runs
 
-    (score,) = score_runs(
-        [folder],
+    *_, score = score_runs(
+        folders,
         [source],
         subset,
         session,
@@ -223,6 +233,7 @@ def evaluate(
         tta=flips,
         decoding=decoding,
         engine=runtime,
+        ensemble=ensemble,
     )
     if score.transductive:
         _logger.warning(transductive_sentence(score.run))

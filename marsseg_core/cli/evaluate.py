@@ -57,6 +57,10 @@ def evaluate(
             help="Add 95 % intervals of miou and of each class' IoU: how far other places could move them.",
         ),
     ] = False,
+    ensemble: Annotated[
+        bool,
+        typer.Option("--ensemble", help="Score the ensemble of all runs, too: the mean of their probabilities."),
+    ] = False,
     tta: Tta = None,
     decoding: Decoding = "run",
     engine: Engine = "keras",
@@ -76,6 +80,7 @@ def evaluate(
     from ..export.exporters import find_engine
     from ..inference.ensemble import open_runs
     from ..inference.image_sources import ALL, checked_subset
+    from ..inference.scored_together import check_scored_together
     from ..planning.metrics import MetricTable
     from ..runs.data import check_data
     from ..runs.decoding import check_choice
@@ -84,6 +89,9 @@ def evaluate(
     check_backend()
     subset = checked_subset(subset or (ALL if data else "test"))
     folders = [folder for run in runs for folder in open_runs([run])[0]]
+    if ensemble:
+        open_runs(runs)
+        check_scored_together(folders, None if data and subset == ALL else subset)
     session = open_session(plugins=plugin, trust=trust)
     runtime = find_engine(engine, session.catalog)
     check_choice(decoding)
@@ -104,6 +112,7 @@ def evaluate(
         decoding=decoding,
         engine=runtime,
         interval=interval,
+        ensemble=ensemble,
     )
     if html is not None:
         from ..inference.score_page import scores_page
@@ -115,6 +124,7 @@ def evaluate(
 
         sources = [
             {"run": score.run, "data": score.data, "subset": score.subset}
+            | ({"ensemble": list(score.ensemble)} if score.ensemble else {})
             | ({"decoding": decoding_text(score)} if score.decoding.offsets else {})
             | ({"tta": True} if score.tta else {})
             | ({} if score.trained is None else {"training_images": score.trained.count})

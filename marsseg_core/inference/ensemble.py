@@ -80,6 +80,16 @@ def load_networks(runs: Sequence[RunFolder], session: Session, engine: Engine | 
     networks take images with different numbers of channels.
     """
     networks = [load(run.path, session) for run in runs]
+    check_channels(runs, networks)
+    from ..export.engine import use_engine  # it imports Keras
+
+    for run, network in zip(runs, networks, strict=True):
+        use_engine(network, run, engine, session)
+    return networks
+
+
+def check_channels(runs: Sequence[RunFolder], networks: Sequence[keras.Model]) -> None:
+    """Raise RequestError where the networks of the runs take images with different numbers of channels."""
     first, *others = [network.input_shape[-1] for network in networks]
     for run, channels in zip(runs[1:], others, strict=True):
         if channels != first:
@@ -88,11 +98,6 @@ def load_networks(runs: Sequence[RunFolder], session: Session, engine: Engine | 
                 f"{run.title} takes images with {channels}.",
                 where="ensemble",
             )
-    from ..export.engine import use_engine  # it imports Keras
-
-    for run, network in zip(runs, networks, strict=True):
-        use_engine(network, run, engine, session)
-    return networks
 
 
 def with_channels(image: np.ndarray, channels: int) -> np.ndarray:

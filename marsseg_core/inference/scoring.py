@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Final
 
 import keras
 import numpy as np
 
-from ..data.arrays import SegmentationData
-from ..errors import PluginError, RequestError
+from ..errors import RequestError
 from ..evaluation.confusion import Confusion, check_finite
-from ..evaluation.decoding import ARGMAX, Decoding
+from ..evaluation.decoding import Decoding
 from ..evaluation.evaluate import evaluate
 from ..evaluation.intervals import Intervals
 from ..export.engine import use_engine
@@ -24,28 +22,24 @@ from ..files.waiting import waiting
 from ..messages import get_logger
 from ..networks.keras_backend.devices import ask_for_determinism
 from ..networks.load import load
-from ..networks.predictor import HALF, Predictor
+from ..networks.predictor import Predictor
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
 from ..planning.python_components import Given
 from ..planning.request import Request
 from ..planning.resolver import resolve
-from ..registry import kinds
 from ..registry.catalog import Catalog
 from ..registry.session import Session
-from ..runs.data import read_data
-from ..runs.decoding import RECORDED, decoding_of
-from ..runs.other_data import OwnData, TrainingImages, split_of_same_images, training_images_in
-from ..runs.recorded_data import read_data_of, recorded_scaling, recorded_split
-from .ensemble import with_channels
+from ..runs.decoding import RECORDED, decoding_of, uses_tta
+from ..runs.other_data import TrainingImages
+from .ensemble import check_channels, with_channels
 from .image_sources import ALL, checked_subset
+from .scored_data import NEEDED_KINDS, DataReader, ScoredImages, check_classes, images_to_score
 
 _logger = get_logger(__name__)
 
-# Apart from the network, a score needs only these components of a plan. The others need not be installed.
-_NEEDED_KINDS: Final = (kinds.DATASET,)
-
-_HINT: Final = "If you have the data: marsseg evaluate {} --data PATH --subset test."
+ENSEMBLE: Final = "ensemble"
+"""What the scores of an ensemble have as the name of their run."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +50,7 @@ class Score:
     `colours` are those of the classes of the run's data, if they have any, and `intervals` are set if they were asked.
     `trained` says how many of the images are training images, `other_masks` that a subset of the run is scored with the
     masks of other data, and `transductive` that the run learned from images of its validation and test subsets.
+    `ensemble` has the names of the runs whose ensemble it is.
     """
 
     run: str
@@ -71,6 +66,7 @@ class Score:
     trained: TrainingImages | None = None
     other_masks: bool = False
     transductive: bool = False
+    ensemble: tuple[str, ...] = ()
 
 
 def score_runs(
@@ -84,8 +80,9 @@ def score_runs(
     decoding: str = RECORDED,
     engine: Engine | None = None,
     interval: bool = False,
+    ensemble: bool = False,
 ) -> list[Score]:
-    """Score each run on each source.
+    """Score each run on each source, and their ensemble, if it is asked for.
 
     Args:
         runs: the run folders
@@ -93,22 +90,26 @@ def score_runs(
         subset: "all", or a subset that the run recorded; then the images must be those of the run
         session: the catalog of installed components
         metrics: metrics to compute in addition to those of the run's plan
-        tta: whether to use test-time augmentation; None: as the plan of each run says
+        tta: whether to use test-time augmentation; None: as the plan of each run says, in an ensemble as one of them
+            says
         decoding: one of `runs.decoding.CHOICES`
         engine: what computes the predictions, from `export.find_engine`; None is Keras
         interval: whether to compute the intervals of the scores
+        ensemble: whether to score the mean of the probabilities of all runs, too; its scores come last, and have the
+            metrics of the first run. The runs must have passed `scored_together.check_scored_together`.
 
     Raises:
         RequestError: the data differs from that of the run or has other classes, or files of a run have changed
     """
     subset = checked_subset(subset)
     needs_run_data = None in sources or subset != ALL
-    needed = _NEEDED_KINDS if needs_run_data else ()
+    needed = NEEDED_KINDS if needs_run_data else ()
     plans = [resolve(Request(base=str(run.path)), session, only=needed) for run in runs]
     if any(plan.training.deterministic for plan in plans):
         ask_for_determinism()
-    reader = _Reader(session)
-    scores = []
+    reader = DataReader(session)
+    scores: list[Score] = []
+    subjects: list[_Subject] = []
     for run, plan in zip(runs, plans, strict=True):
         run.check_unchanged(run.plan, run.split, run.cleaning, run.network)
         _warn_if_unfinished(run)
@@ -116,78 +117,93 @@ def score_runs(
         use_engine(network, run, engine, session)
         table = _table(plan, metrics, session.catalog)
         flipped = plan.training.tta if tta is None else tta
+        subject = _Subject([network], table, decoded, flipped, plan.training.batch)
         colours, transductive = run.class_colours(), run.transductive
         for source in sources:
-            data = reader.read(run, plan, source, subset)
-            _check_classes(run, network, data)
-            items, other_masks = _items(run, data, source, subset, partial(reader.own, run))
-            trained = training_images_in(data, run, partial(reader.own, run)) if subset == ALL else None
-            # The run's own data are scored as in its training, other data as `marsseg predict` predicts them.
-            overlap = None if source is not None and subset == ALL else HALF
-            confusion = _score(network, data, items, plan.training.batch, flipped, table, overlap, decoded)
+            images = images_to_score(run, plan, source, subset, reader)
+            check_classes(run, network, images.data)
+            confusion = subject.confusion(images)
             score = Score(
                 run=run.title,
-                data=source if isinstance(source, str) else data.source,
+                data=source if isinstance(source, str) else images.data.source,
                 subset=subset,
                 confusion=confusion,
-                table=table.for_data(data.ignore_classes),
+                table=table.for_data(images.data.ignore_classes),
                 decoding=decoded,
                 tta=flipped,
-                titles=tuple(map(data.title, items.tolist())),
+                titles=images.titles,
                 colours=colours,
                 intervals=confusion.intervals() if interval else None,
-                trained=trained,
-                other_masks=other_masks,
+                trained=images.trained,
+                other_masks=images.other_masks,
                 transductive=transductive,
             )
-            if trained is not None:
-                _logger.warning(f"{score.data}: {trained} {run.title}. This is not a score on new images.")
+            if score.trained is not None:
+                _logger.warning(f"{score.data}: {score.trained} {run.title}. This is not a score on new images.")
             scores.append(score)
+        subjects += [subject] * ensemble  # otherwise, the memory of the network is free again
+    if ensemble:
+        check_channels(runs, [subject.networks[0] for subject in subjects])
+        together = _ensemble_of(subjects, decoding_of(runs, decoding), uses_tta(runs, tta))
+        for number, source in enumerate(sources):
+            images = images_to_score(runs[0], plans[0], source, subset, reader)
+            scores.append(_ensemble_score(scores[number : len(runs) * len(sources) : len(sources)], together, images))
     return scores
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What predicts, a run or an ensemble, and how: the number of images at once, flips, decoding, and the metrics."""
+
+    networks: Sequence[keras.Model]
+    table: MetricTable
+    decoding: Decoding
+    tta: bool
+    batch: int
+
+    @waiting("Scoring the network")
+    def confusion(self, images: ScoredImages) -> Confusion:
+        """Predict the images and count the classes of their pixels."""
+        data, items = images.data, images.items
+        metrics, (network, *others) = self.table.computed(), self.networks
+        if not others and data.images.shape[1:] == network.input_shape[1:]:
+            return evaluate(network, data, items, self.batch, metrics, decoding=self.decoding, tta=self.tta)
+        batch = None if images.overlap is None else self.batch
+        predictor = Predictor(self.networks, tta=self.tta, overlap=images.overlap, batch=batch)
+        shown = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
+        groups = None if data.groups is None else data.groups[items]
+        confusion = Confusion(data.class_names, data.ignore_classes, metrics, groups=groups)
+        for item, probabilities in zip(items, predictor.probabilities(shown), strict=True):
+            check_finite(probabilities, f"{data.title(item)} of {data.source}")
+            confusion.update(data.masks[item][None], self.decoding.of_probabilities(probabilities)[None])
+        return confusion
+
+
+def _ensemble_of(subjects: Sequence[_Subject], decoding: Decoding, tta: bool) -> _Subject:
+    networks = [network for subject in subjects for network in subject.networks]
+    return _Subject(networks, subjects[0].table, decoding, tta, min(subject.batch for subject in subjects))
+
+
+def _ensemble_score(of_runs: Sequence[Score], ensemble: _Subject, images: ScoredImages) -> Score:
+    """Return the score of an ensemble, from those of its runs on the same images."""
+    confusion = ensemble.confusion(images)
+    return replace(
+        of_runs[0],
+        run=ENSEMBLE,
+        confusion=confusion,
+        decoding=ensemble.decoding,
+        tta=ensemble.tta,
+        intervals=None if of_runs[0].intervals is None else confusion.intervals(),
+        trained=TrainingImages.of_any([score.trained for score in of_runs]),
+        transductive=any(score.transductive for score in of_runs),
+        ensemble=tuple(score.run for score in of_runs),
+    )
 
 
 def _warn_if_unfinished(run: RunFolder) -> None:
     with suppress(RequestError):  # a score does not need a metrics.json that can be read
         if not run.of_pack and not run.finished:
             _logger.warning(f"{run.title} is not finished: what is scored is its best network so far.")
-
-
-def _items(
-    run: RunFolder, data: SegmentationData, source: Given | None, subset: str, own: OwnData
-) -> tuple[np.ndarray, bool]:
-    """Return the items to score, and whether they are those of a subset of the run with other masks."""
-    if subset == ALL:
-        return np.arange(len(data)), False
-    if source is None:
-        return recorded_split(run, data)[subset], False
-    split, other_masks = split_of_same_images(data, run, own)
-    return split[subset], other_masks
-
-
-class _Reader:
-    """Read the data of runs and other data, each once."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._read: dict[str, SegmentationData] = {}
-
-    def read(self, run: RunFolder, plan: Plan, source: Given | None, subset: str) -> SegmentationData:
-        """Read a source for a run; None is the data of the run."""
-        data_plan = _data_plan(run, plan, source, subset, self._session)
-        key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
-        if key not in self._read:
-            hint = _HINT.format(run.title) if run.of_pack else None  # a pack is only read
-            self._read[key] = read_data_of(run, data_plan, hint=hint) if source is None else read_data(data_plan)
-        return self._read[key]
-
-    def own(self, run: RunFolder) -> SegmentationData | None:
-        """Return the data of a run; None if they cannot be read, or are no longer those of its training."""
-        try:
-            data = self.read(run, resolve(Request(base=str(run.path)), self._session, only=_NEEDED_KINDS), None, ALL)
-            recorded_split(run, data)
-        except (RequestError, PluginError):
-            return None
-        return data
 
 
 def _table(plan: Plan, metrics: str | None, catalog: Catalog) -> MetricTable:
@@ -198,57 +214,3 @@ def _table(plan: Plan, metrics: str | None, catalog: Catalog) -> MetricTable:
         _logger.warning(f"{error.what} It is left out.")
         table = metric_table(catalog)
     return table if metrics is None else table.asking(metrics, catalog, where=f"--metrics {metrics}")
-
-
-def _data_plan(run: RunFolder, plan: Plan, source: Given | None, subset: str, session: Session) -> Plan:
-    """Return a plan for reading the data that is scored.
-
-    Without a `source`, that is the run's plan. For a subset, `source` is another place of the run's data, and is read
-    as in the run's plan. For all items, it is read as it is. In both cases values are scaled as in the run.
-    """
-    if source is None:
-        return plan
-    base = None if subset == ALL else str(run.path)
-    request = Request(base=base, compositions={"data": source})
-    return resolve(request, session, only=_NEEDED_KINDS).with_scaling(recorded_scaling(run))
-
-
-def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData) -> None:
-    names, _ = run.classes()
-    if network.output_shape[-1] != len(names):
-        raise RequestError(
-            f"The network predicts {network.output_shape[-1]} classes, but the run has {len(names)}: "
-            f"{', '.join(names)}.",
-            where=str(run.network),
-            hint="The file belongs to another run. Restore the run's own network.",
-        )
-    if names != data.class_names:
-        raise RequestError(
-            f"The classes of the run are {', '.join(names)}; those of the data are {', '.join(data.class_names)}.",
-            where=f"{run.path}, {data.source}",
-            hint="Both must have the same classes in the same order. Name the classes of a folder by a class file or "
-            "classes=mars, and those of an .npz file by --set data.npz.classes=….",
-        )
-
-
-@waiting("Scoring the network")
-def _score(
-    network: keras.Model,
-    data: SegmentationData,
-    items: np.ndarray,
-    batch: int,
-    tta: bool,
-    table: MetricTable,
-    overlap: float | None = HALF,
-    decoding: Decoding = ARGMAX,
-) -> Confusion:
-    if data.images.shape[1:] == network.input_shape[1:]:
-        return evaluate(network, data, items, batch, table.computed(), decoding=decoding, tta=tta)
-    predictor = Predictor([network], tta=tta, overlap=overlap, batch=None if overlap is None else batch)
-    images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
-    groups = None if data.groups is None else data.groups[items]
-    confusion = Confusion(data.class_names, data.ignore_classes, table.computed(), groups=groups)
-    for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
-        check_finite(probabilities, f"{data.title(item)} of {data.source}")
-        confusion.update(data.masks[item][None], decoding.of_probabilities(probabilities)[None])
-    return confusion

@@ -17,45 +17,63 @@ OwnData = Callable[[], SegmentationData | None]
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """Say how many images of a data set are training images of a run.
+    """Say how many images of a data set are training images of a run, or of the runs of an ensemble.
 
     Attributes:
-        count: their number
+        labelled: which of them the run used with their labels
+        unlabelled: which it used only without
         of: the number of images of the data set
         by_name: whether only the names were compared, as the data of the run cannot be read
-        unlabelled: how many of them the run used without labels
+        runs: the number of runs
     """
 
-    count: int
+    labelled: frozenset[int]
+    unlabelled: frozenset[int]
     of: int
     by_name: bool
-    unlabelled: int = 0
+    runs: int = 1
+
+    @classmethod
+    def of_any(cls, counts: Sequence[TrainingImages | None]) -> TrainingImages | None:
+        """Return the training images of any of several runs in the same data; None where there is none."""
+        known = [each for each in counts if each is not None]
+        if not known:
+            return None
+        labelled = frozenset().union(*(each.labelled for each in known))
+        unlabelled = frozenset().union(*(each.unlabelled for each in known)) - labelled
+        return cls(labelled, unlabelled, known[0].of, any(each.by_name for each in known), len(counts))
+
+    @property
+    def count(self) -> int:
+        """Return the number of training images."""
+        return len(self.labelled) + len(self.unlabelled)
 
     def __str__(self) -> str:
         what = "have the names of" if self.by_name else "are"
-        without = f", {self.unlabelled:,} of them without labels" if self.unlabelled else ""
-        return f"{self.count:,} of {self.of:,} images {what} training images of the run{without}"
+        without = f", {len(self.unlabelled):,} of them without labels" if self.unlabelled else ""
+        run = "the run" if self.runs == 1 else "its runs"
+        return f"{self.count:,} of {self.of:,} images {what} training images of {run}{without}"
 
 
 def training_images_in(data: SegmentationData, run: RunFolder, own: OwnData) -> TrainingImages | None:
-    """Count the training images of a run in other data; None where there is none, or nothing can be compared."""
+    """Find the training images of a run in other data; None where there is none, or nothing can be compared."""
     recorded, known = run.read_split(), own()
     used, names = used_without_labels(recorded), recorded.get("names")
     same_size = known is not None and known.images.shape[1:] == data.images.shape[1:]
     shown = [digest.hex() for digest in digests(data.images)] if same_size or used else []
-    labelled: set[int] = set()
+    labelled: frozenset[int] = frozenset()
     if known is not None and same_size:
         labelled = _found({digest_of(known.images[item]).hex() for item in recorded["train"]}, shown)
     elif known is None and names is not None and data.names is not None:
         labelled = _found({names[item] for item in recorded["train"] if item < len(names)}, data.names)
     unlabelled = _found(used, shown) - labelled
-    count = len(labelled) + len(unlabelled)
-    by_name = known is None and bool(labelled)
-    return TrainingImages(count, len(data), by_name, len(unlabelled)) if count else None
+    if not labelled and not unlabelled:
+        return None
+    return TrainingImages(labelled, unlabelled, len(data), by_name=known is None and bool(labelled))
 
 
-def _found(known: Collection[str], items: Sequence[str]) -> set[int]:
-    return {index for index, item in enumerate(items) if item in known}
+def _found(known: Collection[str], items: Sequence[str]) -> frozenset[int]:
+    return frozenset(index for index, item in enumerate(items) if item in known)
 
 
 def split_of_same_images(data: SegmentationData, run: RunFolder, own: OwnData) -> tuple[Split, bool]:
