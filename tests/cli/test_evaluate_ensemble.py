@@ -86,11 +86,21 @@ def test_the_json_names_its_runs(cli, runs):
     ]
 
 
-def test_a_series_and_a_pack_are_their_runs(cli, runs, tmp_path):
+def test_a_pack_is_its_runs(cli, runs, tmp_path):
     assert cli("pack", *runs, "--out", "both.zip").code == 0
     scores = json.loads(cli("evaluate", "both.zip", "--ensemble", "--json").out)["scores"]
     assert len(scores) == 3
     assert scores[2]["miou"] == marsseg.evaluate(runs).miou == marsseg.evaluate([tmp_path / "both.zip"]).miou
+
+
+def test_a_series_of_folds_is_scored_together_on_other_images_only(cli, folder):
+    series = str(marsseg.series(folds=2, **WORDS, data=DATA, out=folder / "folds").path)
+    answer = cli("evaluate", series, "--ensemble")
+    assert (answer.code, "--data PATH" in answer.err) == (2, True)
+    answer = cli("evaluate", series, "--ensemble", "--data", f"{DATA}:first=100", "--json")
+    assert answer.code == 0, answer.err
+    names = [score["run"] for score in json.loads(answer.out)["scores"]]
+    assert names == [f"{series}/fold-1", f"{series}/fold-2", "ensemble"]
 
 
 def test_training_images_of_any_run_count(cli, runs, other_split):
