@@ -51,6 +51,11 @@ class Result:
         return self.members[0].validation
 
     @property
+    def mean_validation(self) -> float:
+        """Return the mean over the runs of the mean IoU of the validation subset."""
+        return float(np.mean([member.validation for member in self.members]))
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Return the 95 % interval of `miou` over bootstrap samples of the places, the same for all runs."""
         samples = np.concatenate([*draw_samples(len(self.members[0].matrices), RESAMPLES, seed=0)])

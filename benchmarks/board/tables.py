@@ -40,7 +40,19 @@ def _is_guest(result: Result, track: str, own: Sequence[Result]) -> bool:
 def columns(results: Sequence[Result]) -> list[str]:
     """Return the headings of a table."""
     classes = [name.replace("_", " ") for name in results[0].ious]
-    return ["plan", "`miou`", "95 % interval", *classes, "parameters", "MACs", "minutes", "ms", "epochs", "runs"]
+    return [
+        "plan",
+        "`miou`",
+        "95 % interval",
+        "validation",
+        *classes,
+        "parameters",
+        "MACs",
+        "minutes",
+        "ms",
+        "epochs",
+        "runs",
+    ]
 
 
 def cells(result: Result, budget: float) -> list[str]:
@@ -52,6 +64,7 @@ def cells(result: Result, budget: float) -> list[str]:
         str(result.row),
         f"{result.miou:.3f}",
         f"{low:.3f} to {high:.3f}",
+        f"{result.mean_validation:.3f}",
         *(f"{value:.3f}" for value in result.ious.values()),
         f"{result.measured['parameters']:,}",
         "unknown" if macs is None else f"{macs / 1e6:,.0f} M",
@@ -77,9 +90,12 @@ def explanation(tables: Tables, notes: Sequence[str]) -> list[str]:
         "Scores are those of the test subset: means over the runs, which differ in their seeds. The recipes, whose "
         "plans some rows have, were settled with scores of these images in view, so theirs may be slightly too high. "
         f"The interval is that of bootstrap samples of the {places} places of the test subset. Classes: IoU.",
-        "Minutes: user and system time of a training, first step to end of the last epoch, with validation; the least "
-        "of the runs on the first one's machine. The number of epochs is that which fits by the time of the first "
-        "ones: whole epochs leave some of a budget unused, and more where other programs slowed the first ones down. "
+        "Validation: the mean `miou` of the validation subset. The best two rows of a table by this score of their "
+        "first run have further seeds. Where the two subsets disagree on which of two rows is better, these images "
+        "cannot tell.",
+        "Minutes: user and system time of a training, first step to end of the last epoch, with validation, of the "
+        "fastest run; runs on another machine than the first one's do not count. The first epochs are timed, and as "
+        "many whole epochs are trained as fit, so a part of the budget stays unused. "
         f"The first run of a row may take {100 * TOLERANCE:g} % more than the budget; further seeds train as many "
         "epochs, whatever they take. "
         "ms: processor time to predict one image, in batches of 16, with all flips of a plan that has `tta`. MACs: "

@@ -92,11 +92,12 @@ def images_to_score(run: RunFolder, plan: Plan, source: Given | None, subset: st
         reader: what reads each data set once
     """
     data, own = reader.read(run, plan, source, subset), partial(reader.own, run)
+    recorded = recorded_split(run, data) if source is None else None
     if subset == ALL:
-        overlap = HALF if source is None else None
+        overlap = None if recorded is None else HALF
         return ScoredImages(data, np.arange(len(data)), training_images_in(data, run, own), overlap=overlap)
-    if source is None:
-        return ScoredImages(data, recorded_split(run, data)[subset])
+    if recorded is not None:
+        return ScoredImages(data, recorded[subset])
     split, other_masks = split_of_same_images(data, run, own)
     return ScoredImages(data, split[subset], other_masks=other_masks)
 

@@ -32,6 +32,7 @@ from ..registry.catalog import Catalog
 from ..registry.session import Session
 from ..runs.decoding import RECORDED, decoding_of, uses_tta
 from ..runs.other_data import TrainingImages
+from ..runs.recorded_data import recorded_scaling
 from .ensemble import check_channels, with_channels
 from .image_sources import ALL, checked_subset
 from .scored_data import NEEDED_KINDS, DataReader, ScoredImages, check_classes, images_to_score
@@ -117,6 +118,8 @@ def score_runs(
         use_engine(network, run, engine, session)
         table = _table(plan, metrics, session.catalog)
         flipped = plan.training.tta if tta is None else tta
+        if ensemble and subjects:
+            check_channels([runs[0], run], [subjects[0].networks[0], network])
         subject = _Subject([network], table, decoded, flipped, plan.training.batch)
         colours, transductive = run.class_colours(), run.transductive
         for source in sources:
@@ -139,14 +142,15 @@ def score_runs(
                 transductive=transductive,
             )
             if score.trained is not None:
-                _logger.warning(f"{score.data}: {score.trained} {run.title}. This is not a score on new images.")
+                _logger.warning(f"{run.title} on {score.data}: {score.trained}. This is not a score on new images.")
             scores.append(score)
         subjects += [subject] * ensemble  # otherwise, the memory of the network is free again
     if ensemble:
-        check_channels(runs, [subject.networks[0] for subject in subjects])
+        # Like `ensemble.scaling_of`: a run that scaled no values takes images that another scaled.
+        reads = next((number for number, run in enumerate(runs) if recorded_scaling(run) is not None), 0)
         together = _ensemble_of(subjects, decoding_of(runs, decoding), uses_tta(runs, tta))
         for number, source in enumerate(sources):
-            images = images_to_score(runs[0], plans[0], source, subset, reader)
+            images = images_to_score(runs[reads], plans[reads], source, subset, reader)
             scores.append(_ensemble_score(scores[number : len(runs) * len(sources) : len(sources)], together, images))
     return scores
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..components.interfaces import Augmentation
 from ..components.semi_specs import Views
@@ -143,3 +143,10 @@ def check_length(chosen: Chosen, epochs: int) -> None:
     """Check that the schedule and the semi-supervised method fit the number of epochs."""
     for resolved in (*chosen.get(kinds.SCHEDULE, ()), *chosen.get(kinds.METHOD, ())):
         call_checking_parameters(resolved, resolved.component.check, epochs)
+    for resolved in chosen.get(kinds.METHOD, ()):
+        call_checking_parameters(resolved, _check_rounds, resolved.component, epochs)
+
+
+def _check_rounds(method: Any, epochs: int) -> None:
+    if epochs % method.labelling_rounds:
+        raise ValueError(f"{epochs} epochs cannot be divided into {method.labelling_rounds} equal rounds")

@@ -23,7 +23,7 @@ class TrainingImages:
         labelled: which of them the run used with their labels
         unlabelled: which it used only without
         of: the number of images of the data set
-        by_name: whether only the names were compared, as the data of the run cannot be read
+        by_name: whether only the names were compared, as the data of the run cannot be read or have another size
         runs: the number of runs
     """
 
@@ -64,12 +64,12 @@ def training_images_in(data: SegmentationData, run: RunFolder, own: OwnData) -> 
     labelled: frozenset[int] = frozenset()
     if known is not None and same_size:
         labelled = _found({digest_of(known.images[item]).hex() for item in recorded["train"]}, shown)
-    elif known is None and names is not None and data.names is not None:
+    elif names is not None and data.names is not None:
         labelled = _found({names[item] for item in recorded["train"] if item < len(names)}, data.names)
     unlabelled = _found(used, shown) - labelled
     if not labelled and not unlabelled:
         return None
-    return TrainingImages(labelled, unlabelled, len(data), by_name=known is None and bool(labelled))
+    return TrainingImages(labelled, unlabelled, len(data), by_name=not same_size and bool(labelled))
 
 
 def _found(known: Collection[str], items: Sequence[str]) -> frozenset[int]:

@@ -56,6 +56,11 @@ def label_images(
     labels: np.ndarray | None = call_component(resolved, resolved.component.label, spec)
     if labels is None:
         return None
+    if not isinstance(labels, np.ndarray):
+        raise PluginError(
+            f"The {resolved.entry.label} labels images with a {type(labels).__name__}, not a NumPy array.",
+            where=repr(resolved.component),
+        )
     shape = unlabelled.images.shape[:3]
     if labels.dtype != np.uint8 or labels.shape not in (shape, (*shape, data.num_classes)):
         raise PluginError(
@@ -121,14 +126,15 @@ def _predict(
         if isinstance(component, UsesRuns):
             check_network_hash(component, str(folder.path))
         _logger.info(f"Images without labels are labelled by {folder.path}, network {folder.network_hash()[:12]}.")
-    predictor = Predictor([load(folder.path, plan.session) for folder in folders], tta=flips, batch=batch)
-    if predictor.channels != data.images.shape[-1]:
-        raise RequestError(
-            f"The run takes images with {predictor.channels} channels, these have {data.images.shape[-1]}.",
-            where=str(folders[0].path),
-            hint="Use a run with as many channels, or images like those that it was trained with.",
-        )
-    return _finite(predictor.probabilities(unlabelled.images))
+    networks = [load(folder.path, plan.session) for folder in folders]
+    for folder, loaded in zip(folders, networks, strict=True):
+        if loaded.input_shape[-1] != data.images.shape[-1]:
+            raise RequestError(
+                f"The run takes images with {loaded.input_shape[-1]} channels, these have {data.images.shape[-1]}.",
+                where=str(folder.path),
+                hint="Use a run with as many channels, or images like those that it was trained with.",
+            )
+    return _finite(Predictor(networks, tta=flips, batch=batch).probabilities(unlabelled.images))
 
 
 def _finite(probabilities: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -122,12 +122,13 @@ class TestOnItsOwnData:
         marsseg.evaluate(other)
         assert "scores on these do not hold for new images" in caplog.text
 
-    def test_data_that_changed_is_refused(self, cli, other, scenes):
+    @pytest.mark.parametrize("subset", ["test", "all"])
+    def test_data_that_changed_is_refused(self, cli, other, scenes, subset):
         plan = (other / "plan.toml").read_text()
         changed = scenes("changed", seed=1)
         (other / "plan.toml").write_text(plan.replace("own.npz", changed.name))
         (other / "manifest.json").unlink()  # as in older runs; newer runs report that the plan was changed
-        answer = cli("evaluate", str(other))
+        answer = cli("evaluate", str(other), "--subset", subset)
         assert answer.code == 2
         assert "not what the run was trained on" in answer.err
 
@@ -190,7 +191,8 @@ class TestTrainingImagesInOtherData:
     def test_are_counted(self, cli, run, other_masks):
         train = len(json.loads((run / "split.json").read_text())["train"])
         answer = cli("evaluate", str(run), "--data", other_masks)
-        assert f"{train} of 24 images are training images of the run" in " ".join(answer.err.split())
+        warning = f"{run} on {other_masks}: {train} of 24 images are training images of the run. This is not a score on"
+        assert warning in " ".join(answer.err.split())
         assert f"all of {other_masks} ({train} of 24 images are training images of the run)" in answer.out
 
     def test_are_found_by_name_where_the_data_of_the_run_are_gone(self, run, tiny, other):
@@ -202,6 +204,14 @@ class TestTrainingImagesInOtherData:
             "1 of 24 images have the names of training images of the run"
         )
         assert training_images_in(tiny, RunFolder(other), lambda: None) is None
+
+    def test_of_another_size_are_found_by_name(self, run, tiny, other):
+        split = json.loads((other / "split.json").read_text())
+        names = [f"{item}.png" for item in range(24)]
+        (other / "split.json").write_text(json.dumps(split | {"names": names}))
+        own = replace(tiny, images=tiny.images[:, :8], masks=tiny.masks[:, :8])
+        found = training_images_in(replace(tiny, names=names), RunFolder(other), lambda: own)
+        assert str(found) == f"{len(split['train'])} of 24 images have the names of training images of the run"
 
     def test_include_those_that_the_run_used_without_labels(self, tiny, other):
         split = json.loads((other / "split.json").read_text())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.runs.other_data import TrainingImages
 
 pytestmark = pytest.mark.usefixtures("without_reports")
 
@@ -108,6 +111,44 @@ def test_training_images_of_any_run_count(cli, runs, other_split):
     train = [set(RunFolder.open(run).read_split()["train"]) for run in (runs[0], other_split)]
     assert answer.code == 0, answer.err
     assert f"({len(train[0] | train[1])} of 24 images are training images of its runs)" in answer.out
+
+
+def test_training_images_without_labels_of_one_run_may_have_labels_in_another():
+    one = TrainingImages(frozenset({1, 2}), frozenset({3}), of=9, by_name=False)
+    other = TrainingImages(frozenset({3}), frozenset({2, 5}), of=9, by_name=False)
+    both = TrainingImages.of_any([one, None, other])
+    assert str(both) == "4 of 9 images are training images of its runs, 1 of them without labels"
+    assert TrainingImages.of_any([None, None]) is None
+
+
+def test_offsets_are_the_mean_of_those_of_the_runs(cli, runs, tmp_path):
+    copies = [str(shutil.copytree(run, tmp_path / name)) for run, name in zip(runs, "ab", strict=True)]
+    folder = RunFolder(Path(copies[0]))
+    names, _ = folder.classes()
+    offsets = {name: 2.0 * (name == "big_rock") for name in names}
+    folder.decoding.write_text(json.dumps({"offsets": offsets, "network": folder.network_hash()}))
+    (folder.path / "manifest.json").unlink()
+    score = json.loads(cli("evaluate", *copies, "--ensemble", "--json").out)["scores"][2]
+    assert score["decoding"] == "offsets big_rock +1"
+    assert score["miou"] == pytest.approx(expected(copies, "test"), abs=1e-12)
+    assert score["miou"] != marsseg.evaluate(runs).miou
+
+
+def test_images_are_read_as_the_run_read_its_own_that_scaled_them(runs, folder):
+    data = marsseg.dataset("synthetic", count=24, height=16, width=32)
+    np.savez(folder / "bits.npz", images=data.images[..., 0].astype(np.uint16) * 64, masks=data.masks)
+    bits = f"npz:path={folder / 'bits.npz'}"
+    scaled = str(marsseg.run(**WORDS, data=f"{bits}:range=bits", out=folder / "scaled").path)
+    either = [marsseg.evaluate(order, bits).miou for order in ([runs[0], scaled], [scaled, runs[0]])]
+    assert either[0] == either[1]
+
+
+def test_runs_with_other_channels_are_refused(runs, folder):
+    data = marsseg.dataset("synthetic", count=24, height=16, width=32)
+    np.savez(folder / "colour.npz", images=np.repeat(data.images, 3, axis=-1), masks=data.masks)
+    colour = str(marsseg.run(**WORDS, data=str(folder / "colour.npz"), out=folder / "colour-run").path)
+    with pytest.raises(RequestError, match="colour-run takes images with 3"):
+        marsseg.evaluate([runs[0], colour], "synthetic:count=4:height=16:width=32")
 
 
 def test_runs_with_other_test_images_are_refused(cli, runs, other_split):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -14,16 +14,18 @@ import pytest
 import marsseg_core as marsseg
 from marsseg_core.data.split import Split
 from marsseg_core.data.splits import make_split
-from marsseg_core.errors import RequestError, RunError
+from marsseg_core.errors import PluginError, RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.options import SemiOptions
 from marsseg_core.registry import kinds
 from marsseg_core.runs.data import load_unlabelled
 from marsseg_core.runs.unlabelled import read_unlabelled, read_unlabelled_of
+from marsseg_core.training import labelling
 from marsseg_core.training.labelling import any_label, label_images, store_labels, stored_labels
 from marsseg_core.training.recorder import RunRecorder
 from marsseg_core.training.rounds import Rounds
 from marsseg_core.training.semi import factor_at
+from marsseg_plugins.semi_supervised.pseudo import Pseudo
 
 pytestmark = pytest.mark.usefixtures("without_observers")
 
@@ -245,6 +247,16 @@ class TestPlan:
         with pytest.raises(RequestError, match="set rounds=2 or more"):
             marsseg.plan(semi="pseudo:runs=none", unlabelled=DATA)
 
+    def test_has_such_rounds_whatever_a_plugin_checks(self):
+        @dataclass(frozen=True)
+        class Unequal(Pseudo):
+            def check(self, epochs):
+                pass
+
+        words = WORDS | {"semi": Unequal(None, rounds=3), "epochs": 7}
+        with pytest.raises(RequestError, match="7 epochs cannot be divided into 3 equal rounds"):
+            marsseg.plan(**words)
+
     def test_says_that_images_have_no_effect_without_a_method(self):
         assert any("--semi" in remark for remark in marsseg.plan(unlabelled=DATA).remarks)
 
@@ -399,7 +411,8 @@ def test_a_run_records_its_images_and_its_term(whole_and_killed):
 
 
 def labelled_by(run, split, method="pseudo:keep=0.8"):
-    plan = marsseg.plan(**WORDS, semi=f"{method}:runs={run.path}")
+    method = method if ":runs=" in method else f"{method}:runs={run.path}"
+    plan = marsseg.plan(**WORDS, semi=method)
     unlabelled = read_unlabelled(plan, run.data, split)
     return label_images(plan, run.data, split, unlabelled), unlabelled
 
@@ -418,6 +431,31 @@ def test_labels_of_a_run_are_stored_with_their_hash(whole_and_killed, tmp_path):
         folder.check_unchanged()
     with pytest.raises(RequestError, match="cannot be read"):
         stored_labels(folder)
+
+
+def test_each_of_several_runs_that_label_must_take_such_images(whole_and_killed, tmp_path, monkeypatch):
+    whole, _ = whole_and_killed
+    colour = shutil.copytree(whole.path, tmp_path / "colour")
+    network = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(5, 1)])
+    load = labelling.load
+    monkeypatch.setattr(labelling, "load", lambda path, session: network if path == colour else load(path, session))
+    with pytest.raises(RequestError, match="The run takes images with 3 channels, these have 1") as error:
+        labelled_by(whole, whole.split, f"pseudo:transductive=true:runs={colour}+{whole.path}")
+    assert str(colour) in str(error.value)
+    with pytest.raises(RequestError, match="The run takes images with 3 channels, these have 1"):
+        labelled_by(whole, whole.split, f"pseudo:transductive=true:runs={whole.path}+{colour}")
+
+
+def test_a_method_of_a_plugin_must_label_with_an_array(whole_and_killed):
+    @dataclass(frozen=True)
+    class Lists(Pseudo):
+        def label(self, spec):
+            return [[0]]
+
+    whole, _ = whole_and_killed
+    plan = marsseg.plan(**WORDS, semi=Lists((str(whole.path),)))
+    with pytest.raises(PluginError, match="labels images with a list, not a NumPy array"):
+        label_images(plan, whole.data, whole.split, read_unlabelled(plan, whole.data, whole.split))
 
 
 def test_a_network_whose_output_is_not_finite_gives_no_labels():

@@ -53,9 +53,9 @@ class Method(Component):
         return 1
 
     def check(self, epochs: int) -> None:
-        """Check that the parameters fit the length of the training: by default, that the rounds are equally long.
+        """Check that the parameters fit the length of the training; by default, they do.
 
-        marsseg calls this for each plan, before it imports Keras.
+        marsseg calls this for each plan, before it imports Keras. That the rounds are equally long is always checked.
 
         Args:
             epochs: The number of epochs.
@@ -63,8 +63,6 @@ class Method(Component):
         Raises:
             ValueError: The parameters do not fit.
         """
-        if epochs % self.labelling_rounds:
-            raise ValueError(f"{epochs} epochs cannot be divided into {self.labelling_rounds} equal rounds")
 
     def label(self, spec: LabellingSpec) -> np.ndarray | None:
         """Label the images before the training, and again at the start of each further round.

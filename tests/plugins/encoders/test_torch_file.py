@@ -195,6 +195,9 @@ def test_tensors_are_read_with_their_strides():
         pytest.param(
             torch_file({"a": tensor()}, data=struct.pack("<q", 2**60)), "another number of values", id="a huge count"
         ),
+        pytest.param(
+            torch_file({"a": tensor(count=10**30)}), "another number of values", id="more values than a file can have"
+        ),
         pytest.param(torch_file({"a": tensor()}) + b"more", "continues after", id="more than its storages"),
         pytest.param(torch_file({"a": tensor()})[:-1], "another number of values", id="cut off in a storage"),
         pytest.param(torch_file({"a": tensor()})[:90], "damaged", id="cut off in a pickle"),

@@ -48,6 +48,11 @@ def test_mean_teacher_is_the_mean_square_of_the_differences_of_probabilities():
     assert terms(MeanTeacher(), Logits()) == pytest.approx([difference.mean(), 1.0], rel=1e-5)
 
 
+def test_mean_teacher_can_be_the_cross_entropy_with_the_probabilities_of_the_teacher():
+    entropy = -(probabilities(WEAK) * np.log(probabilities(STRONG))).sum(axis=-1)
+    assert terms(MeanTeacher(consistency="ce"), Logits()) == pytest.approx([entropy.mean(), 1.0], rel=1e-5)
+
+
 def test_mean_teacher_follows_the_weights_as_an_exponential_average():
     """The first steps are a plain mean: the momentum is at most 1 − 1/t."""
     student = Logits()
@@ -103,7 +108,7 @@ def label(method, number=1, predicted=PREDICTED):
 
     def predict(runs, flips):
         assert runs == (method.runs if number == 1 else None)
-        assert flips
+        assert flips == method.flips
         return iter([predicted.reshape(10, 10, 3).astype(np.float32)] * 2)
 
     return method.label(LabellingSpec(images, 3, (0,), predict, number))
@@ -115,6 +120,11 @@ def test_pseudo_keeps_the_same_share_of_each_class():
     counts = {c: int((labels == c).sum()) for c in (0, 1, 2, 255)}
     assert counts == {0: 0, 1: 90, 2: 10, 255: 100}
     np.testing.assert_array_equal(labels[0].ravel()[RARE], [255] * 5 + [2] * 5)  # the surest
+
+
+def test_pseudo_asks_for_the_probabilities_of_all_runs_with_flips_or_without():
+    both = label(Pseudo(runs=("one", "other"), flips=False))
+    np.testing.assert_array_equal(both, label(Pseudo(runs=("run",))))
 
 
 def test_pseudo_has_a_lowest_probability_for_all_classes():
