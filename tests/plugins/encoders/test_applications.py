@@ -143,6 +143,25 @@ def test_with_equal_weights_it_computes_what_the_network_of_keras_does(
     keras.backend.clear_session()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("output_stride", [16, 8])
+@pytest.mark.parametrize(
+    "encoder",
+    [MobileNetV3(), EfficientNetV2B0(), ResNet50(), ConvNeXtTiny()],
+    ids=["mobilenet_v3", "efficientnetv2_b0", "resnet50", "convnext_tiny"],
+)
+def test_with_dilations_the_network_of_keras_has_the_same_weights(encoder, output_stride):
+    inputs = keras.Input((64, 64, 3))
+    plain, dilated = (
+        keras.Model(inputs, encoder.build(inputs, EncoderSpec(output_stride=stride))) for stride in (32, output_stride)
+    )
+    weights = [{weight.path: tuple(weight.shape) for weight in network.weights} for network in (plain, dilated)]
+    assert weights[0] == weights[1]
+    sizes = [map_.shape[1] for map_ in dilated.output.values()]
+    assert sizes == [64 // min(stride, output_stride) for stride in dilated.output]
+    keras.backend.clear_session()
+
+
 @pytest.mark.parametrize("output_stride", [16, 8])
 def test_with_dilations_in_place_of_strides_it_computes_the_same_at_its_cells(output_stride):
     keras.utils.set_random_seed(0)
