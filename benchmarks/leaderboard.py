@@ -78,6 +78,7 @@ class Leaderboard:
         results: those of each budget in seconds
         failed: why rows failed
         missing: the rows of each budget that are not trained yet
+        incomplete: the finalists of each budget that do not have all seeds yet
     """
 
     data: str
@@ -92,6 +93,7 @@ class Leaderboard:
     results: dict[float, list[Result]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     missing: dict[float, list[str]] = field(default_factory=dict)
+    incomplete: dict[float, list[str]] = field(default_factory=dict)
 
     def run(self, rows: Sequence[Row], budgets: Sequence[float]) -> None:
         """Train each row with one seed, then the finalists of each table with all seeds."""
@@ -102,7 +104,11 @@ class Leaderboard:
                     self._add(row, budget, 1)
             tables = tracks_of({budget: self.results[budget]}).values() if self.seeds > 1 else []
             best = [sorted(table, key=lambda each: -each.validation)[: self.finalists] for table in tables]
-            for row in dict.fromkeys(result.row for table in best for result in table):
+            finalists = dict.fromkeys(result.row for table in best for result in table)
+            if not self.train:
+                few = [each.row for each in self.results[budget] if len(each.members) < self.seeds]
+                self.incomplete[budget] = [str(row) for row in finalists if row in few]
+            for row in finalists:
                 self._add(row, budget, self.seeds)
 
     def _add(self, row: Row, budget: float, seeds: int) -> None:
@@ -118,7 +124,8 @@ class Leaderboard:
             self.results[budget] = [each for each in self.results[budget] if each.row != row] + [result]
             print(f"{row}: {result.miou:.3f} in {result.minutes:.1f} min, {len(result.members)} run(s)", flush=True)
         tables, notes = tracks_of(self.results), [f"Failed: {name}: {reason}" for name, reason in self.failed.items()]
-        notes += [f"Not trained yet, {budget_text(b)}: {', '.join(names)}." for b, names in self.missing.items()]
+        for what, rows in (("Not trained yet", self.missing), ("Further seeds not trained yet", self.incomplete)):
+            notes += [f"{what}, {budget_text(b)}: {', '.join(names)}." for b, names in rows.items() if names]
         write_bytes(self.page, to_markdown(tables, notes, self.command).encode())
         write_bytes(self.out / "leaderboard.html", to_html(tables, notes, self.command).encode())
 

@@ -397,8 +397,13 @@ class TestARun:
         trained.clear()
         leaderboard = run("scratch/unet", "small/new", seeds=3, train=False)
         assert [(each.row.name, len(each.members)) for each in leaderboard.results[100.0]] == [("unet", 1)]
-        assert "Not trained yet, 1.66667 processor minutes: small/new." in (tmp_path / "leaderboard.md").read_text()
+        page = (tmp_path / "leaderboard.md").read_text()
+        assert "Not trained yet, 1.66667 processor minutes: small/new." in page
+        assert "Further seeds not trained yet, 1.66667 processor minutes: scratch/unet." in page
         assert not trained
+        run("scratch/unet", seeds=3, publish=True)
+        run("scratch/unet", "small/new", seeds=3, train=False)
+        assert "Further seeds" not in (tmp_path / "leaderboard.md").read_text()
         assert not leaderboard.failed
 
     def test_tells_what_failed_and_goes_on(self, trained, run, tmp_path):
