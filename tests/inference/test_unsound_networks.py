@@ -15,7 +15,8 @@ from marsseg_core.errors import RunError
 from marsseg_core.evaluation.decoding import ARGMAX
 from marsseg_core.evaluation.evaluate import evaluate
 from marsseg_core.inference.prediction import Summary, predict_source
-from marsseg_core.inference.scoring import _score
+from marsseg_core.inference.scored_data import ScoredImages
+from marsseg_core.inference.scoring import _Subject
 from marsseg_core.networks.predictor import Predictor
 from marsseg_core.planning.metrics import metric_table
 from marsseg_core.training.callbacks import Scoring
@@ -54,12 +55,18 @@ def data(images):
     return SegmentationData(images, masks, ("ground", "soil", "rock"), (0,), source="four tiles")
 
 
+def scorer(networks):
+    return _Subject(networks, metric_table(), ARGMAX, tta=True, batch=2)
+
+
 def test_scoring_names_the_item(unsound, data, value):
     assert evaluate(unsound, data, np.array([0, 1, 3]), 2).to_json()["images"] == 3
     with pytest.raises(RunError, match=rf"predicts {value} for item 2 of four tiles.*smaller learning rate"):
         evaluate(unsound, data, np.arange(4), 3)
     with pytest.raises(RunError, match="item 2 of four tiles"):
-        _score(unsound, data, np.array([0, 3, 2]), 2, tta=True, table=metric_table())
+        scorer([unsound]).confusion(ScoredImages(data, np.array([0, 3, 2])))
+    with pytest.raises(RunError, match="item 2 of four tiles"):
+        scorer([unsound, unsound]).confusion(ScoredImages(data, np.array([0, 3, 2])))
 
 
 def test_scoring_names_the_item_by_its_name(unsound, data):
@@ -67,7 +74,7 @@ def test_scoring_names_the_item_by_its_name(unsound, data):
     with pytest.raises(RunError, match=r"for site/c\.png of four tiles"):
         evaluate(unsound, named, np.arange(4), 3)
     with pytest.raises(RunError, match=r"for site/c\.png of four tiles"):
-        _score(unsound, named, np.array([0, 3, 2]), 2, tta=True, table=metric_table())
+        scorer([unsound]).confusion(ScoredImages(named, np.array([0, 3, 2])))
 
 
 @pytest.mark.parametrize("networks", [1, 2])
