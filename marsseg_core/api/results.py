@@ -224,7 +224,7 @@ def evaluate(
     start_keras()
     from ..inference.scoring import score_runs
 
-    *_, score = score_runs(
+    (score,) = score_runs(
         folders,
         [source],
         subset,
@@ -233,6 +233,7 @@ def evaluate(
         tta=flips,
         decoding=decoding,
         engine=runtime,
+        alone=not ensemble,
         ensemble=ensemble,
     )
     if score.transductive:

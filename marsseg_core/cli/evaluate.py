@@ -88,9 +88,9 @@ def evaluate(
     check_target(html, "--html", ".html")
     check_backend()
     subset = checked_subset(subset or (ALL if data else "test"))
-    folders = [folder for run in runs for folder in open_runs([run])[0]]
+    # Runs side by side may differ in their classes; those of an ensemble must not.
+    folders = open_runs(runs)[0] if ensemble else [folder for run in runs for folder in open_runs([run])[0]]
     if ensemble:
-        open_runs(runs)
         check_scored_together(folders, None if data and subset == ALL else subset)
     session = open_session(plugins=plugin, trust=trust)
     runtime = find_engine(engine, session.catalog)

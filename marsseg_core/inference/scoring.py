@@ -81,9 +81,10 @@ def score_runs(
     decoding: str = RECORDED,
     engine: Engine | None = None,
     interval: bool = False,
+    alone: bool = True,
     ensemble: bool = False,
 ) -> list[Score]:
-    """Score each run on each source, and their ensemble, if it is asked for.
+    """Score each run on each source, their ensemble, or both.
 
     Args:
         runs: the run folders
@@ -96,7 +97,8 @@ def score_runs(
         decoding: one of `runs.decoding.CHOICES`
         engine: what computes the predictions, from `export.find_engine`; None is Keras
         interval: whether to compute the intervals of the scores
-        ensemble: whether to score the mean of the probabilities of all runs, too; its scores come last, and have the
+        alone: whether to score each run by itself
+        ensemble: whether to score the mean of the probabilities of all runs; its scores come last, and have the
             metrics of the first run. The runs must have passed `scored_together.check_scored_together`.
 
     Raises:
@@ -116,54 +118,62 @@ def score_runs(
         _warn_if_unfinished(run)
         network, decoded = load(run.path, session), decoding_of([run], decoding)
         use_engine(network, run, engine, session)
+        images = [images_to_score(run, plan, source, subset, reader) for source in sources]
+        for each in images:
+            check_classes(run, network, each.data)
         table = _table(plan, metrics, session.catalog)
         flipped = plan.training.tta if tta is None else tta
-        if ensemble and subjects:
+        subject = _Subject((run,), (network,), images, table, decoded, flipped, plan.training.batch)
+        if alone:
+            scores += subject.scores(sources, subset, interval)
+        if ensemble:  # otherwise, the memory of the network is free again
+            subjects.append(subject)
             check_channels([runs[0], run], [subjects[0].networks[0], network])
-        subject = _Subject([network], table, decoded, flipped, plan.training.batch)
-        colours, transductive = run.class_colours(), run.transductive
-        for source in sources:
-            images = images_to_score(run, plan, source, subset, reader)
-            check_classes(run, network, images.data)
-            confusion = subject.confusion(images)
-            score = Score(
-                run=run.title,
-                data=source if isinstance(source, str) else images.data.source,
-                subset=subset,
-                confusion=confusion,
-                table=table.for_data(images.data.ignore_classes),
-                decoding=decoded,
-                tta=flipped,
-                titles=images.titles,
-                colours=colours,
-                intervals=confusion.intervals() if interval else None,
-                trained=images.trained,
-                other_masks=images.other_masks,
-                transductive=transductive,
-            )
-            if score.trained is not None:
-                _logger.warning(f"{run.title} on {score.data}: {score.trained}. This is not a score on new images.")
-            scores.append(score)
-        subjects += [subject] * ensemble  # otherwise, the memory of the network is free again
     if ensemble:
-        # Like `ensemble.scaling_of`: a run that scaled no values takes images that another scaled.
-        reads = next((number for number, run in enumerate(runs) if recorded_scaling(run) is not None), 0)
-        together = _ensemble_of(subjects, decoding_of(runs, decoding), uses_tta(runs, tta))
-        for number, source in enumerate(sources):
-            images = images_to_score(runs[reads], plans[reads], source, subset, reader)
-            scores.append(_ensemble_score(scores[number : len(runs) * len(sources) : len(sources)], together, images))
+        together = _together(subjects, decoding_of(runs, decoding), uses_tta(runs, tta))
+        scores += together.scores(sources, subset, interval)
     return scores
 
 
 @dataclass(frozen=True)
 class _Subject:
-    """What predicts, a run or an ensemble, and how: the number of images at once, flips, decoding, and the metrics."""
+    """What predicts, a run or an ensemble, and how: the images of each source, metrics, decoding, flips, batch size."""
 
+    runs: Sequence[RunFolder]
     networks: Sequence[keras.Model]
+    images: Sequence[ScoredImages]
     table: MetricTable
     decoding: Decoding
     tta: bool
     batch: int
+
+    def scores(self, sources: Sequence[Given | None], subset: str, interval: bool) -> list[Score]:
+        """Score the images of each source. Warn of training images among them."""
+        names = tuple(run.title for run in self.runs)
+        title = ENSEMBLE if len(names) > 1 else names[0]
+        scores = []
+        for source, images in zip(sources, self.images, strict=True):
+            confusion = self.confusion(images)
+            score = Score(
+                run=title,
+                data=source if isinstance(source, str) else images.data.source,
+                subset=subset,
+                confusion=confusion,
+                table=self.table.for_data(images.data.ignore_classes),
+                decoding=self.decoding,
+                tta=self.tta,
+                titles=images.titles,
+                colours=self.runs[0].class_colours(),
+                intervals=confusion.intervals() if interval else None,
+                trained=images.trained,
+                other_masks=images.other_masks,
+                transductive=any(run.transductive for run in self.runs),
+                ensemble=names if len(names) > 1 else (),
+            )
+            if score.trained is not None:
+                _logger.warning(f"{title} on {score.data}: {score.trained}. This is not a score on new images.")
+            scores.append(score)
+        return scores
 
     @waiting("Scoring the network")
     def confusion(self, images: ScoredImages) -> Confusion:
@@ -183,25 +193,18 @@ class _Subject:
         return confusion
 
 
-def _ensemble_of(subjects: Sequence[_Subject], decoding: Decoding, tta: bool) -> _Subject:
+def _together(subjects: Sequence[_Subject], decoding: Decoding, tta: bool) -> _Subject:
+    """Return the ensemble of runs. Its metrics are those of the first run."""
+    runs = [run for subject in subjects for run in subject.runs]
+    # Like `ensemble.scaling_of`: a run that scaled no values takes images that another scaled.
+    reads = next((number for number, run in enumerate(runs) if recorded_scaling(run) is not None), 0)
+    images = [
+        replace(of_runs[reads], trained=TrainingImages.of_any([each.trained for each in of_runs]))
+        for of_runs in zip(*(subject.images for subject in subjects), strict=True)
+    ]
     networks = [network for subject in subjects for network in subject.networks]
-    return _Subject(networks, subjects[0].table, decoding, tta, min(subject.batch for subject in subjects))
-
-
-def _ensemble_score(of_runs: Sequence[Score], ensemble: _Subject, images: ScoredImages) -> Score:
-    """Return the score of an ensemble, from those of its runs on the same images."""
-    confusion = ensemble.confusion(images)
-    return replace(
-        of_runs[0],
-        run=ENSEMBLE,
-        confusion=confusion,
-        decoding=ensemble.decoding,
-        tta=ensemble.tta,
-        intervals=None if of_runs[0].intervals is None else confusion.intervals(),
-        trained=TrainingImages.of_any([score.trained for score in of_runs]),
-        transductive=any(score.transductive for score in of_runs),
-        ensemble=tuple(score.run for score in of_runs),
-    )
+    batch = min(subject.batch for subject in subjects)
+    return _Subject(runs, networks, images, subjects[0].table, decoding, tta, batch)
 
 
 def _warn_if_unfinished(run: RunFolder) -> None:

@@ -56,7 +56,7 @@ def data(images):
 
 
 def scorer(networks):
-    return _Subject(networks, metric_table(), ARGMAX, tta=True, batch=2)
+    return _Subject((), networks, (), metric_table(), ARGMAX, tta=True, batch=2)
 
 
 def test_scoring_names_the_item(unsound, data, value):

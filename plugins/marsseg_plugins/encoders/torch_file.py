@@ -170,9 +170,7 @@ def _is_little_endian(machine: Any) -> bool:
 
 def _values(storage: _Storage, file: io.BytesIO) -> np.ndarray:
     count, length = int.from_bytes(file.read(8), "little", signed=True), storage.size * storage.dtype.itemsize
-    start = file.tell()
-    if count != storage.size or not 0 <= length <= file.seek(0, io.SEEK_END) - start:
+    content = file.read(min(length, _MOST_BYTES))
+    if count != storage.size or len(content) != length:
         raise ValueError(f"the storage {storage.key} has another number of values than its tensors say")
-    file.seek(start)
-    content = file.read(length)
     return np.frombuffer(content, storage.dtype)
