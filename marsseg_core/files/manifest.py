@@ -60,6 +60,10 @@ class Manifest:
             yield temporary
         self._hashes[name] = new_hash
 
+    def has(self, path: Path) -> bool:
+        """Return whether a hash of a file is recorded, which may be missing or changed."""
+        return path.relative_to(self._folder).as_posix() in self._read()
+
     def changed(self, paths: Sequence[Path]) -> list[str]:
         """Return the names of files that were changed after they were written; missing files are left out.
 

@@ -305,6 +305,10 @@ class RunFolder(RunPaths):
         """
         return self._manifest.changed(paths)
 
+    def lost(self, path: Path) -> bool:
+        """Return whether a file is missing that the run wrote together with its hash."""
+        return not path.is_file() and self._manifest.has(path)
+
     def check_unchanged(self, *paths: Path) -> None:
         """Raise RequestError if one of these files was changed after the run wrote it; without any, check all files.
 

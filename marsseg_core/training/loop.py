@@ -185,13 +185,14 @@ def resume(
                 network, network_warning = network_to_resume(folder, plan, data)
         labels = stored_labels(folder)
         if labels is None:
-            labels = label_images(plan, data, split, unlabelled)
-            if labels is not None and folder.environment.is_file():
+            # Of a run that was killed while it stored them, there is no environment yet: it makes them again.
+            if folder.environment.is_file() and folder.lost(folder.labels):
                 raise RequestError(
                     "The labels of the images without labels are gone.",
                     where=str(folder.labels),
                     hint="Restore the file from a copy, or train again.",
                 )
+            labels = label_images(plan, data, split, unlabelled)
         with devices.together():
             setup = set_up_training(
                 plan,

@@ -19,6 +19,7 @@ from marsseg_core.training.labelling import any_label, stored_labels
 from marsseg_core.training.recorder import RunRecorder
 from marsseg_core.training.rounds import Rounds
 from marsseg_core.training.semi import factor_at
+from marsseg_plugins.semi_supervised.pseudo import Pseudo
 
 pytestmark = pytest.mark.usefixtures("without_observers")
 
@@ -160,6 +161,23 @@ def test_a_killed_run_with_rounds_ends_like_one_that_was_never_stopped(rounds, e
     assert_same_outcome(marsseg.resume(killed.path, arch=small_network()), whole)
     assert ("Round 2 of 2" in caplog.text) == again
     np.testing.assert_array_equal(stored_labels(killed), labels)
+
+
+def test_a_run_whose_labels_are_gone_is_refused_before_it_makes_them_again(rounds, tmp_path, monkeypatch):
+    killed = RunFolder(shutil.copytree(rounds[1] / "on_epoch_begin-1", tmp_path / "killed"))
+    killed.labels.unlink()
+    monkeypatch.setattr(Pseudo, "label", lambda *_: pytest.fail("the images are labelled"))
+    with pytest.raises(RequestError, match="The labels of the images without labels are gone"):
+        marsseg.resume(killed.path, arch=small_network())
+
+
+def test_a_run_that_was_killed_while_it_stored_its_first_labels_makes_them_again(rounds, tmp_path):
+    """Their hash is stored before the file has its name; the environment is recorded after both."""
+    whole, folder = rounds
+    killed = RunFolder(shutil.copytree(folder / "on_epoch_begin-0", tmp_path / "killed"))
+    for path in (killed.labels, killed.environment):
+        path.unlink()
+    assert_same_outcome(marsseg.resume(killed.path, arch=small_network()), whole)
 
 
 def test_a_run_records_its_images_and_its_term(whole_and_killed):
