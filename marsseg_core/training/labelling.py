@@ -98,6 +98,31 @@ def stored_labels(folder: RunFolder) -> np.ndarray | None:
     return labels
 
 
+def labels_to_resume(
+    folder: RunFolder, plan: Plan, data: SegmentationData, split: Split, unlabelled: Unlabelled | None
+) -> np.ndarray | None:
+    """Return the labels of a run that goes on; make them if it was killed before it had stored the first ones.
+
+    Raises RequestError if the run had stored them and the file is gone: those of a later round cannot be made again.
+    """
+    labels = stored_labels(folder)
+    if labels is not None:
+        return labels
+    began = folder.environment.is_file()  # it is recorded after the first labels are stored
+    gone = RequestError(
+        "The labels of the images without labels are gone.",
+        where=str(folder.labels),
+        hint="Restore the file from a copy, or train again.",
+    )
+    # The manifest tells it before minutes are spent on labelling. It may be missing, too.
+    if began and folder.lost(folder.labels):
+        raise gone
+    labels = label_images(plan, data, split, unlabelled)
+    if began and labels is not None:
+        raise gone
+    return labels
+
+
 def _predict(
     plan: Plan,
     data: SegmentationData,

@@ -11,7 +11,7 @@ from ..data.doubts import check_validation, doubts
 from ..data.leaks import leak_warnings
 from ..data.split import Split
 from ..data.splits import make_split
-from ..errors import MarssegError, RequestError, RunError
+from ..errors import MarssegError, RunError
 from ..failures import describe
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..files.waiting import waiting
@@ -34,7 +34,7 @@ from .distribution import Devices, devices_of
 from .ended import record_move, relocate
 from .ending import write_end
 from .fit import fit
-from .labelling import label_images, stored_labels
+from .labelling import label_images, labels_to_resume
 from .setup import TrainingSetup, set_up_training
 
 _logger = get_logger(__name__)
@@ -183,16 +183,7 @@ def resume(
             )  # the run keeps its choice, even if this version has another default
             with devices.together():
                 network, network_warning = network_to_resume(folder, plan, data)
-        labels = stored_labels(folder)
-        if labels is None:
-            # Of a run that was killed while it stored them, there is no environment yet: it makes them again.
-            if folder.environment.is_file() and folder.lost(folder.labels):
-                raise RequestError(
-                    "The labels of the images without labels are gone.",
-                    where=str(folder.labels),
-                    hint="Restore the file from a copy, or train again.",
-                )
-            labels = label_images(plan, data, split, unlabelled)
+        labels = labels_to_resume(folder, plan, data, split, unlabelled)
         with devices.together():
             setup = set_up_training(
                 plan,

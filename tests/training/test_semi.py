@@ -171,6 +171,14 @@ def test_a_run_whose_labels_are_gone_is_refused_before_it_makes_them_again(round
         marsseg.resume(killed.path, arch=small_network())
 
 
+def test_a_run_whose_labels_and_manifest_are_gone_is_refused(rounds, tmp_path):
+    killed = RunFolder(shutil.copytree(rounds[1] / "on_epoch_begin-1", tmp_path / "killed"))
+    for path in (killed.labels, killed.manifest):
+        path.unlink()
+    with pytest.raises(RequestError, match="The labels of the images without labels are gone"):
+        marsseg.resume(killed.path, arch=small_network())
+
+
 def test_a_run_that_was_killed_while_it_stored_its_first_labels_makes_them_again(rounds, tmp_path):
     """Their hash is stored before the file has its name; the environment is recorded after both."""
     whole, folder = rounds
