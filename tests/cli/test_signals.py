@@ -27,6 +27,14 @@ def waiting(monkeypatch):
     return messages._waiting
 
 
+@pytest.fixture(autouse=True)
+def sighup_not_ignored():
+    """Also if the tests are started with `nohup`, whose SIG_IGN the processes that they start would inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("on_ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
 def test_a_signal_interrupts(name, on_ctrl_c, waiting):
