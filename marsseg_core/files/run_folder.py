@@ -227,9 +227,9 @@ class RunFolder(RunPaths):
         """Raise RequestError if the run is finished, or is that of a pack."""
         self.check_not_of_pack()
         if self.finished:
-            hint = "Its metrics.json has the scores."
+            hint = f"Its metrics.json has the scores. To train it further: marsseg run --extend {self.path} --epochs N"
             if not self.report.is_file():
-                hint += f" To write its figures and page: marsseg report {self.path}"
+                hint += f"\nTo write its figures and page: marsseg report {self.path}"
             raise RequestError("The run is finished.", where=str(self.path), hint=hint)
 
     def remove_leftovers(self) -> None:

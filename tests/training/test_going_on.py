@@ -205,6 +205,7 @@ class TestReport:
     def test_is_made_up_for(self, finished, cli):
         with pytest.raises(RequestError, match="finished") as caught:
             marsseg.resume(finished)
+        assert f"marsseg run --extend {finished.path} --epochs" in caught.value.hint
         assert f"marsseg report {finished.path}" in caught.value.hint
         (finished.path / ".report.123.html").write_text("half")
         answer = cli("report", str(finished.path))
