@@ -194,7 +194,7 @@ def _print_result(result: Run) -> None:
     print_table(("score", *subsets), rows, right=tuple(subsets))
     print_text()
     best = f"epoch {result.best_epoch} of {len(result.history)}"
-    by = "" if result.best_by == f"val_{HEADLINE}" else f", the best by {result.best_by}"
+    by = "" if result.best_by == f"val_{HEADLINE}" or "kept" in result.metrics else f", the best by {result.best_by}"
     print_text(f"{result.path}: network of {best}{by}")
     if result.folder.report.is_file():
         print_text(f"Curves, scores and images, as a page: {result.folder.report}")
@@ -205,7 +205,7 @@ def _print_result(result: Run) -> None:
     if result.note:
         print_text(result.note)
     if result.interrupted:
-        say("Interrupted: the best network so far is stored; the test subset was not scored.")
+        say("Interrupted: the network so far is stored; the test subset was not scored.")
         _say_how_to_resume(result)
 
 

@@ -76,7 +76,7 @@ def print_result(series: Series, table: MetricTable, *, trust: bool = False) -> 
             print_text(f"All scores and curves, as a page: {page}")
     if series.interrupted:
         say(
-            "Interrupted: the finished runs are stored, and the best network so far of the last run."
+            "Interrupted: the finished runs are stored, and the network so far of the last run."
             if series.finished
             else f"Interrupted before the first run finished: {series.path} has no scores."
         )

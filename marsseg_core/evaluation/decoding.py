@@ -35,7 +35,7 @@ class Decoding:
 
     def describe(self, class_names: Sequence[str]) -> str:
         """Return the offsets that are not 0 in words, such as "offsets big_rock +1.2"; "argmax" if there are none."""
-        named = [f"{name} {o:+g}" for name, o in zip(class_names, self.offsets, strict=False) if o]
+        named = [f"{name} {o:+.3g}" for name, o in zip(class_names, self.offsets, strict=False) if o]
         return f"offsets {', '.join(named)}" if named else "argmax"
 
 

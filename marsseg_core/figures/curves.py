@@ -46,8 +46,8 @@ def learning_curves(
         class_names: The name of each class.
         ignore_classes: The classes whose IoU is not drawn.
         own_colours: The colours of the data set, for `class_colours`.
-        best_epoch: The epoch of the best checkpoint, from 1, which is marked; None for no mark.
-        best_by: The column by which the best checkpoint was chosen. It is drawn in addition to `val_miou`.
+        best_epoch: The epoch of the saved network, from 1, which is marked; None for no mark.
+        best_by: The column by which the best network is chosen. It is drawn in addition to `val_miou`.
     """
     weighted = bool(_columns(history, "weight_"))
     figure = Figure(figsize=(10, 9.5 + 2.2 * weighted), layout="constrained")
@@ -66,7 +66,7 @@ def learning_curves(
     _add_legend(losses)
     if weighted:
         _add_legend(panels[1])
-    _add_legend(scores, title=None if best_epoch is None else f"at the best epoch, {best_epoch}")
+    _add_legend(scores, title=None if best_epoch is None else f"saved network: epoch {best_epoch}")
 
     epochs = [_epoch(row, index) for index, row in enumerate(history)] or [1]
     pad = max(0.5, 0.015 * (epochs[-1] - epochs[0]))
@@ -214,7 +214,9 @@ def _finish(axes: Axes, best_epoch: int | None) -> None:
         axes.set_yticks([])
         return
     if best_epoch is not None:
-        axes.axvline(best_epoch, color=canvas.MUTED, linewidth=1, linestyle=(0, (2, 2)), label="best epoch", zorder=1)
+        axes.axvline(
+            best_epoch, color=canvas.MUTED, linewidth=1, linestyle=(0, (2, 2)), label="saved network", zorder=1
+        )
 
 
 def _add_legend(axes: Axes, title: str | None = None) -> None:

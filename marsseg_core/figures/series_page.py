@@ -113,5 +113,5 @@ def _runs(series: Series, table: MetricTable) -> TextTable:
         )
         for run, each in scores.items()
     ]
-    headers = ("run", "best epoch", *(f"{subset} {table.spaced(name)}" for name in names))
+    headers = ("run", "saved epoch", *(f"{subset} {table.spaced(name)}" for name in names))
     return TextTable(headers, tuple(rows), headers[1:])

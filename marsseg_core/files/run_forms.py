@@ -39,8 +39,9 @@ _METRICS: Final = Table(
         "epochs": _COUNT,
         "best_epoch": _or_null(Number(1, whole=True)),
         "best_by": Text(),
+        "kept": Text(("last",)),
         "transductive": Truth(),
-        "decoding": Text(("argmax", "offsets")),
+        "decoding": Text(("argmax", "offsets", "shares")),
         "argmax": Table(others=_SCORES),
     },
     renamed={"parts": "subsets"},
@@ -51,6 +52,8 @@ _DECODING: Final = Table(
     optional={
         "subset": Text(("validation",)),
         "blocks": _COUNT,
+        "images": _COUNT,
+        "shares": Table(others=Number(0, 1)),
         "moves": Items(Table(required={"class": Text(), "offset": _NUMBER, "gain": _NUMBER, "share": Number(0, 1)})),
     },
 )

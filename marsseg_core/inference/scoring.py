@@ -210,7 +210,7 @@ def _together(subjects: Sequence[_Subject], decoding: Decoding, tta: bool) -> _S
 def _warn_if_unfinished(run: RunFolder) -> None:
     with suppress(RequestError):  # a score does not need a metrics.json that can be read
         if not run.of_pack and not run.finished:
-            _logger.warning(f"{run.title} is not finished: what is scored is its best network so far.")
+            _logger.warning(f"{run.title} is not finished: what is scored is its network so far.")
 
 
 def _table(plan: Plan, metrics: str | None, catalog: Catalog) -> MetricTable:

@@ -26,8 +26,14 @@ UNUSED: Final = "unused"
 # The values of `unlabelled` that name no other source than the labelled data set.
 OF_LABELLED_DATA: Final = (OWN, UNUSED)
 
-OFFSETS: Final = "offsets"
-"""Name the value of `training.decoding` that adds offsets to the logits."""
+ARGMAX: Final = "argmax"
+"""Name the value of `training.decoding` that takes the class with the largest logit."""
+
+SHARES: Final = "shares"
+"""Name the value of `training.decoding` whose offsets give each class the area that the network expects."""
+
+LAST: Final = "last"
+"""Name the value of `training.keep` that stores the network of the last epoch."""
 
 
 @dataclass(frozen=True)
@@ -166,10 +172,14 @@ class TrainingOptions:
         f"val_{HEADLINE}",
         help="metric for the best network and for early stopping; loss or val_loss: for early stopping only",
     )
+    keep: Literal["best", "last"] = param(
+        "best", help="the network to store: that of the best epoch by `monitor`, or that of the last epoch"
+    )
     metrics: str = param("none", help="more metrics to compute and show, as in boundary_iou,boundary_f:tolerance=2")
-    decoding: Literal["argmax", "offsets"] = param(
-        "argmax",
-        help="how logits become classes; offsets: each class gets an offset that is chosen on the validation subset",
+    decoding: Literal["argmax", "offsets", "shares"] = param(
+        ARGMAX,
+        help="how logits become classes; offsets: each class gets an offset that raises the score of the validation "
+        "subset; shares: one that gives it the area which the network expects",
     )
     tta: bool = param(
         False, help="score and predict with test-time augmentation: the average over each image and its flipped copies"

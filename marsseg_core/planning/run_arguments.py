@@ -69,8 +69,9 @@ class SeriesArguments(TypedDict, total=False):
     seed: int
     patience: int | None
     monitor: str
+    keep: Literal["best", "last"]
     metrics: str | Metric | type[Metric] | Sequence[str | Metric | type[Metric]] | None
-    decoding: Literal["argmax", "offsets"]
+    decoding: Literal["argmax", "offsets", "shares"]
     tta: bool
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
     precision_from: Literal["auto"] | None

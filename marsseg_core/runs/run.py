@@ -15,6 +15,7 @@ from ..data.subsets import SUBSETS
 from ..evaluation.confusion import Confusion
 from ..evaluation.decoding import ARGMAX, Decoding
 from ..files.run_folder import INTERRUPTED, RunFolder
+from ..planning.options import LAST
 from ..planning.plan import Plan
 from ..shown import HtmlRepr
 from .transductive import transductive_sentence
@@ -42,7 +43,8 @@ class Run(HtmlRepr):
         scores: the confusion matrix of each subset that was scored
         metrics: the content of metrics.json; empty before the end of the run
         decoding: how the logits of the best network become classes, in `scores` and wherever the run predicts
-        best_epoch: the epoch of the best network, counted from 1; None before the end of the first epoch
+        best_epoch: the epoch of the stored network, counted from 1: the best one, or with `training.keep=last` the last
+            one; None before the end of the first epoch
         best_by: the column of the history that selects the best network
         unlabelled: the images without labels during a training with a semi-supervised method; else None
     """
@@ -71,7 +73,8 @@ class Run(HtmlRepr):
     def summary(self) -> str:
         """Return the name, the status and the number of epochs in one line."""
         status = self.metrics.get("status", "not ended")
-        best = "" if self.best_epoch is None else f", best epoch {self.best_epoch}"
+        chosen = self.best_epoch is not None and self.plan.training.keep != LAST
+        best = f", best epoch {self.best_epoch}" if chosen else ""
         return f"{self.plan.name}, {status}, {len(self.history)} of {self.plan.training.epochs} epochs{best}"
 
     @property

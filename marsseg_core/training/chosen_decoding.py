@@ -1,12 +1,22 @@
-"""Choose how a run decodes its logits, after the training and on the validation subset alone."""
+"""Choose how a run decodes its logits, after the training and without the test subset."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
 
 from ..evaluation.decoding import Decoding
 from ..evaluation.evaluate import predicted_batches
 from ..evaluation.offsets import LEAST_PLACES, choose_offsets, joined_places, labelled_pixels
+from ..evaluation.shares import expected_pixels, expected_shares, offsets_for
 from ..files.waiting import waiting
 from ..messages import get_logger
+from ..networks.predictor import HALF, Predictor
+from ..planning.options import SHARES
 from ..runs.run import Run
 
 _logger = get_logger(__name__)
@@ -14,12 +24,30 @@ _logger = get_logger(__name__)
 
 @waiting("Choosing the offsets")
 def choose_decoding(run: Run) -> Decoding:
-    """Choose the offsets that raise the mean IoU of the best network on the validation subset; write decoding.json.
+    """Choose the offsets of the run's network, as its plan says, and write decoding.json.
 
-    Warns where the subset has too few images, or too few groups, to choose from. Then all offsets are 0.
+    Warns where the validation subset has too few images, or too few groups, to choose from. Then all offsets are 0.
     """
+    counted = [c for c in range(run.data.num_classes) if c not in run.data.ignore_classes]
+    choose = _matching_shares if run.plan.training.decoding == SHARES else _raising_score
+    of_counted, details = choose(run, counted)
+    offsets = [0.0] * run.data.num_classes
+    for position, c in enumerate(counted):
+        offsets[c] = float(of_counted[position])
+    decoding = Decoding(tuple(offsets))
+    run.folder.write_json(
+        run.folder.decoding,
+        {"schema": 1, "network": run.folder.network_hash(), "subset": "validation"}
+        | {"offsets": dict(zip(run.data.class_names, offsets, strict=True))}
+        | details,
+    )
+    run.folder.log(f"decoding: {decoding.describe(run.data.class_names)}")
+    return decoding
+
+
+def _raising_score(run: Run, counted: Sequence[int]) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the offsets that raise the mean IoU of the validation subset, and what decoding.json records of them."""
     data, items = run.data, run.split["validation"]
-    counted = [c for c in range(data.num_classes) if c not in data.ignore_classes]
     pixels = labelled_pixels(
         predicted_batches(run.network, data, items, run.plan.training.batch, tta=run.plan.training.tta),
         counted,
@@ -33,19 +61,32 @@ def choose_decoding(run: Run) -> Decoding:
             f"{LEAST_PLACES}. They stay 0."
         )
     choice = choose_offsets(pixels, run.plan.training.seed)
-    offsets = [0.0] * data.num_classes
-    for position, c in enumerate(counted):
-        offsets[c] = float(choice.offsets[position])
-    decoding = Decoding(tuple(offsets))
     moves = [
         {"class": data.class_names[counted[move.position]], "offset": move.offset}
         | {"gain": move.gain, "share": move.share}
         for move in choice.moves
     ]
-    run.folder.write_json(
-        run.folder.decoding,
-        {"schema": 1, "network": run.folder.network_hash(), "subset": "validation", "blocks": pixels.number}
-        | {"offsets": dict(zip(data.class_names, offsets, strict=True)), "moves": moves},
+    return choice.offsets, {"blocks": pixels.number, "moves": moves}
+
+
+def _matching_shares(run: Run, counted: Sequence[int]) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the offsets with which each class has its mean probability as its share, and what is recorded of them.
+
+    They are computed from the images of the validation subset, whose labels are not used, and from those without labels
+    of the training, if it has any.
+    """
+    sets = [run.data.images[run.split["validation"]]]
+    if run.unlabelled is not None:
+        sets.append(run.unlabelled.images)
+    predictor = Predictor([run.network], tta=run.plan.training.tta, overlap=HALF, batch=run.plan.training.batch)
+    logarithms = expected_pixels(
+        predictor.probabilities(chain.from_iterable(sets)),
+        counted,
+        sum(math.prod(images.shape[:3]) for images in sets),
     )
-    run.folder.log(f"decoding: {decoding.describe(data.class_names)}")
-    return decoding
+    shares = expected_shares(logarithms)
+    names = [run.data.class_names[c] for c in counted]
+    return np.round(offsets_for(logarithms, shares), 6), {
+        "images": sum(len(images) for images in sets),
+        "shares": dict(zip(names, shares.round(6).tolist(), strict=True)),
+    }

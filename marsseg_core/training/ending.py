@@ -8,7 +8,7 @@ from ..files.run_folder import FINISHED
 from ..messages import log_waiting
 from ..networks.read import load_network
 from ..networks.wiring import same_wiring
-from ..planning.options import OFFSETS
+from ..planning.options import ARGMAX, LAST
 from ..runs.run import Run
 from .chosen_decoding import choose_decoding
 from .ended import score_subsets
@@ -20,16 +20,19 @@ def write_end(run: Run, status: str, task: SegmentationTask, *, score_test: bool
     run.metrics = {"schema": 2, "status": status, "epochs": len(run.history)}
     if run.unlabelled is not None and run.unlabelled.transductive:
         run.metrics["transductive"] = True
+    training = run.plan.training
+    if training.keep == LAST:
+        run.metrics["kept"] = LAST
     run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "subsets": {}}
     if run.best_epoch is not None:
         run.network = _best_network(run, status, task)
-        with_offsets = run.plan.training.decoding == OFFSETS
+        with_offsets = training.decoding != ARGMAX
         if with_offsets:
             run.decoding = choose_decoding(run)
         run.scores, plain = score_subsets(run, ("validation", "test")[: 1 + (score_test and status == FINISHED)])
         run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
         if with_offsets:
-            run.metrics["decoding"] = OFFSETS
+            run.metrics["decoding"] = training.decoding
             run.metrics["argmax"] = {subset: confusion.to_json() for subset, confusion in plain.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)
     log_waiting()

@@ -19,6 +19,7 @@ from ..hooks import HookCaller, announce
 from ..messages import get_logger
 from ..networks.keras_backend.settings import avoid_importing_tensorflow, fixed_settings, preserve_random_state
 from ..networks.precision import settle_precision
+from ..planning.options import LAST
 from ..planning.plan import Plan
 from ..registry.process_state import keep_process_state
 from ..runs.data import read_data
@@ -55,7 +56,7 @@ def execute(
     """Read and split the data, train the network, store the best one, and score it.
 
     Nothing is written before the data has been read and the network has been built and checked. Ctrl-C ends the
-    training early: the best network so far is stored, and the test subset is not scored.
+    training early: the network so far is stored, and the test subset is not scored.
 
     Where several processes train together, process 0 alone writes, scores and calls the observers. The run of another
     process has the history and the metrics of process 0, but not the best network.
@@ -275,9 +276,10 @@ def _train_and_score(
         _logger.warning(
             "The training ended before weight averaging began: the stored network has the weights of a single epoch."
         )
-    if run.best_epoch is not None and run.history[run.best_epoch - 1][run.best_by] is None:
+    chosen = run.best_epoch if run.plan.training.keep != LAST else None
+    if chosen is not None and run.history[chosen - 1][run.best_by] is None:
         _logger.warning(
-            f"{run.best_by} is undefined, so it chose no network: the stored one is that of epoch {run.best_epoch}."
+            f"{run.best_by} is undefined, so it chose no network: the stored one is that of epoch {chosen}."
         )
     write_end(run, status, setup.task, score_test=score_test)
     hooks("marsseg_run_finished", run=run)

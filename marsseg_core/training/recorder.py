@@ -1,4 +1,4 @@
-"""Write the history, the best network and the checkpoint after each epoch."""
+"""Write the history, the network to keep and the checkpoint after each epoch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import keras
 
 from ..hooks import HookCaller
 from ..messages import get_logger
+from ..planning.options import LAST
 from .checkpoint import TrainingProgress, callback_states
 from .checkpointer import Checkpointer
 
@@ -20,7 +21,9 @@ _logger = get_logger(__name__)
 
 
 class RunRecorder(keras.callbacks.Callback):
-    """Write history, best network (by `run.best_by`) and checkpoint of a run, and call `marsseg_epoch_finished`.
+    """Write history, network and checkpoint of a run, and call `marsseg_epoch_finished`.
+
+    The network is the best one by `run.best_by`, or with `training.keep=last` that of each epoch in turn.
 
     The checkpoint is written last. If the process is killed before that, the resumed training repeats the epoch and
     writes the other files again. The network is one of them, even if its score is no longer the best: the stored one is
@@ -61,7 +64,8 @@ class RunRecorder(keras.callbacks.Callback):
         # averaged network is always stored too: the user requested an average, so no earlier network may stay the best.
         average = self.model.average
         is_first_average = average is not None and float(average.epochs) == 1
-        is_best = run.best_epoch is None or is_first_average or self._is_better(score)
+        always = run.plan.training.keep == LAST
+        is_best = always or run.best_epoch is None or is_first_average or self._is_better(score)
         if is_best or self._network_is_newer:
             if not is_best:
                 _logger.warning(

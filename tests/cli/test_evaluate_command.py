@@ -103,7 +103,7 @@ class TestOnItsOwnData:
         assert "not finished" not in cli("evaluate", str(run)).err
         metrics = json.loads((other / "metrics.json").read_text())
         (other / "metrics.json").write_text(json.dumps(metrics | {"status": "interrupted"}))
-        assert "other is not finished: what is scored is its best network so far." in cli("evaluate", "other").err
+        assert "other is not finished: what is scored is its network so far." in cli("evaluate", "other").err
 
     def test_a_transductive_run_says_so(self, cli, run, other, caplog):
         assert "ransductive" not in cli("evaluate", str(run)).out

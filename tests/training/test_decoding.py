@@ -201,3 +201,43 @@ def test_a_run_with_tta_is_scored_and_predicts_with_flips(data, tmp_path, monkey
     )
     assert (ours == with_flips).all()
     assert (ours != without).any()
+
+
+def test_a_run_decodes_with_the_areas_that_its_network_expects(data, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    words = {"arch": "unet:width=0.125:depth=1:momentum=0.5", "epochs": 2, "learning_rate": 0.01}
+    run = marsseg.run(data=data, decoding="shares", keep="last", out=out, **words)
+    content = json.loads((out / "decoding.json").read_text())
+    assert content["images"] == len(run.split["validation"])
+    assert sum(content["shares"].values()) == pytest.approx(1, abs=1e-4)
+    assert run.metrics["decoding"] == "shares"
+    assert set(run.metrics["argmax"]) == {"validation", "test"}
+    assert "decoding: offsets" in (out / "log.txt").read_text()
+    images = data.images[run.split["validation"]]
+    monkeypatch.setattr(ensemble, "load", lambda path, session: run.network)
+    labels = np.stack(list(marsseg.predict(run, images)))
+    assert np.bincount(labels.ravel(), minlength=5)[1:] / labels.size == pytest.approx(
+        list(content["shares"].values()), abs=0.01
+    )
+    page = write.render_page(
+        title="run",
+        metrics=run.metrics,
+        class_names=NAMES,
+        ignore_classes=(0,),
+        figures=[],
+        plan="",
+        environment={},
+        decoding=run.decoding.describe(NAMES),
+    )
+    assert "the saved network is that of epoch 2, the last." in page
+    assert "scored after each epoch" in page
+    assert "to give each class the area that the network expects: offsets" in page
+
+
+def test_images_without_labels_show_the_areas_too(data, tmp_path):
+    method = {"semi": "mean_teacher", "unlabelled": "synthetic:first=24:count=10:height=16:width=16"}
+    run = marsseg.run(
+        arch="unet:width=0.125:depth=1", data=data, epochs=1, decoding="shares", out=tmp_path / "run", **method
+    )
+    content = json.loads((run.path / "decoding.json").read_text())
+    assert content["images"] == len(run.split["validation"]) + 10

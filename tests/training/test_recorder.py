@@ -18,11 +18,12 @@ SCORES = (0.4, 0.6, 0.5)
 class Trained:
     """A recorder of a training whose network is a text, which says by which epoch it was trained and how."""
 
-    def __init__(self, folder, progress=None, how="first"):
+    def __init__(self, folder, progress=None, how="first", keep="best"):
         self.folder = RunFolder(folder)
         self.saved = []
         self._how = how
-        plan = SimpleNamespace(metrics=SimpleNamespace(rises=lambda column: True), training=SimpleNamespace(epochs=3))
+        training = SimpleNamespace(epochs=3, keep=keep)
+        plan = SimpleNamespace(metrics=SimpleNamespace(rises=lambda column: True), training=training)
         network = SimpleNamespace(save=lambda path: path.write_text(self._text))
         self.run = SimpleNamespace(
             plan=plan, best_by="val_miou", history=[], best_epoch=None, folder=self.folder, network=network
@@ -73,3 +74,12 @@ def test_a_worse_network_replaces_none_after_a_kill_elsewhere(tmp_path):
 def test_an_older_checkpoint_has_no_hash_of_the_network(killed, tmp_path):
     resumed = Trained(tmp_path, replace(killed, network_hash=None), "again")
     assert resumed.epoch(2, 0.3).best == (1, "first 2")
+
+
+def test_the_last_network_is_kept_if_the_plan_says_so(tmp_path, caplog):
+    trained = Trained(tmp_path, keep="last")
+    for number, score in enumerate(SCORES, start=1):
+        assert trained.epoch(number, score).best == (number, f"first {number}")
+    resumed = Trained(tmp_path, trained.saved[1], "again", keep="last").epoch(3, 0.1)
+    assert resumed.best == (3, "again 3")
+    assert not caplog.messages

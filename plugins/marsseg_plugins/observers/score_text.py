@@ -25,8 +25,9 @@ def scores(record: Mapping[str, Any], best_by: str) -> str:
 
 
 def scores_and_best(record: Mapping[str, Any], run: Run) -> str:
-    """Return the validation scores of an epoch as short text, and the epoch of the best network so far."""
-    best = f"; best {run.best_by.removeprefix('val_')} in epoch {run.best_epoch}" if run.best_epoch else ""
+    """Return the validation scores of an epoch as short text, and the epoch of the best so far if that is kept."""
+    chosen = run.best_epoch and run.plan.training.keep == "best"
+    best = f"; best {run.best_by.removeprefix('val_')} in epoch {run.best_epoch}" if chosen else ""
     return f"{scores(record, run.best_by)}{best}"
 
 

@@ -63,7 +63,8 @@ def render_page(
         transductive=bool(metrics.get("transductive")),
         headline=_headline(metrics, table, decoding),
         subsets=[
-            {"name": name, "images": _images(subset), "purpose": SUBSETS[name]} for name, subset in subsets.items()
+            {"name": name, "images": _images(subset), "purpose": _purpose(name, metrics)}
+            for name, subset in subsets.items()
         ],
         metrics=[
             {
@@ -85,6 +86,10 @@ def render_page(
     )
 
 
+def _purpose(subset: str, metrics: Mapping[str, Any]) -> str:
+    return "scored after each epoch" if subset == "validation" and "kept" in metrics else SUBSETS[subset]
+
+
 def _headline(metrics: Mapping[str, Any], table: MetricTable, decoding: str) -> dict[str, str]:
     subsets = metrics["subsets"]
     name = "test" if "test" in subsets else "validation"
@@ -93,7 +98,8 @@ def _headline(metrics: Mapping[str, Any], table: MetricTable, decoding: str) -> 
     best_by = str(metrics.get("best_by", HEADLINE)).removeprefix("val_")
     best, epochs = metrics.get("best_epoch"), metrics.get("epochs")
     trained = f"Trained for {epochs} epoch{'' if epochs == 1 else 's'}"
-    trained += f"; the saved network is that of epoch {best}, the best by {best_by}." if best is not None else "."
+    choice = "the last" if "kept" in metrics else f"the best by {best_by}"
+    trained += f"; the saved network is that of epoch {best}, {choice}." if best is not None else "."
     if score is None:
         meaning = "There is no score, because no labelled pixels were evaluated."
     else:
@@ -101,10 +107,12 @@ def _headline(metrics: Mapping[str, Any], table: MetricTable, decoding: str) -> 
             f"On the labelled pixels of the {name} subset ({_images(subset)}), predicted and true area of a class "
             f"overlap by {100 * score:.0f} % (intersection over union, the mean over the classes)."
         )
-    if name == "validation":
+    if name == "validation" and "kept" not in metrics:
         meaning += " This subset was used to choose the epoch, so the score is optimistic."
     if name in (plain := metrics.get("argmax", {})):
-        trained += f" Decoding, chosen on the validation subset: {decoding}; with argmax, the {name} subset has "
+        source = "to give each class the area that the network expects"
+        source = source if metrics.get("decoding") == "shares" else "on the validation subset"
+        trained += f" Decoding, chosen {source}: {decoding}; with argmax, the {name} subset has "
         trained += f"{_number(plain[name].get(HEADLINE))}."
     label = table.label(HEADLINE)
     return {"score": _number(score), "label": label, "subset": name, "meaning": meaning, "trained": trained}
