@@ -80,9 +80,12 @@ RECIPES = [path for path in PLANS if path.read_text(encoding="utf-8").startswith
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_row_that_names_a_recipe_is_that_recipe(path, board):
     row = board.rows.Row(path.parent.name, path)
-    name = tomllib.loads(path.read_text(encoding="utf-8"))["summary"].split()[2].strip(":")
+    summary = tomllib.loads(path.read_text(encoding="utf-8"))["summary"]
+    name = summary.split()[2].strip(":,")
     recipe = tomllib.loads((resources.files(recipes) / f"{name}.toml").read_text(encoding="utf-8"))
     del recipe["summary"], recipe["training"]["epochs"]
+    if "with the best epoch kept" in summary:
+        assert recipe["training"].pop("keep") == "last"
     assert row.without_method == recipe
 
 
