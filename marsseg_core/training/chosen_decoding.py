@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from ..planning.options import SHARES
 from ..runs.run import Run
 
 _logger = get_logger(__name__)
+
+# Predict at most so many images without labels; of more, every n-th. It must not take long after Ctrl-C, too.
+_MOST_UNLABELLED: Final = 2000
 
 
 @waiting("Choosing the offsets")
@@ -73,11 +76,12 @@ def _matching_shares(run: Run, counted: Sequence[int]) -> tuple[np.ndarray, dict
     """Return the offsets with which each class has its mean probability as its share, and what is recorded of them.
 
     They are computed from the images of the validation subset, whose labels are not used, and from those without labels
-    of the training, if it has any.
+    of the training, if it has any (of more than 2,000, every n-th).
     """
     sets = [run.data.images[run.split["validation"]]]
     if run.unlabelled is not None:
-        sets.append(run.unlabelled.images)
+        others = run.unlabelled.images
+        sets.append(others[:: -(-len(others) // _MOST_UNLABELLED)])
     predictor = Predictor([run.network], tta=run.plan.training.tta, overlap=HALF, batch=run.plan.training.batch)
     logarithms = expected_pixels(
         predictor.probabilities(chain.from_iterable(sets)),

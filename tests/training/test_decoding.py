@@ -234,10 +234,11 @@ def test_a_run_decodes_with_the_areas_that_its_network_expects(data, tmp_path, m
     assert "to give each class the area that the network expects: offsets" in page
 
 
-def test_images_without_labels_show_the_areas_too(data, tmp_path):
+def test_images_without_labels_show_the_areas_too(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(chosen_decoding, "_MOST_UNLABELLED", 4)  # of 10, every third
     method = {"semi": "mean_teacher", "unlabelled": "synthetic:first=24:count=10:height=16:width=16"}
     run = marsseg.run(
         arch="unet:width=0.125:depth=1", data=data, epochs=1, decoding="shares", out=tmp_path / "run", **method
     )
     content = json.loads((run.path / "decoding.json").read_text())
-    assert content["images"] == len(run.split["validation"]) + 10
+    assert content["images"] == len(run.split["validation"]) + 4
