@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ..experiments.ablation import Ablation, Effect
 from ..experiments.ablation_tables import interval_text
@@ -23,8 +24,7 @@ MOST_ROWS = 120  # an image of more than 65,536 pixels cannot be written, and no
 def ablation_figure(ablation: Ablation, target: Target, form: Format = "png") -> None:
     """Draw each effect with its interval and the difference of each seed; at most MOST_ROWS of them."""
     rows = _rows(ablation)
-    figure = Figure(figsize=(9, 1.7 + ROW_HEIGHT * len(rows)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # type: ignore[union-attr, call-arg]
+    figure = Figure(figsize=(9, 1.7 + ROW_HEIGHT * len(rows)), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1))
     axes = figure.subplots()
     title = f"Effect on the {ablation.subset} {ablation.by} ({'higher' if ablation.rises else 'lower'} is better)"
     verbatim([axes.set_title(title, loc="left", fontsize=TITLE_SIZE)])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ..experiments.comparison import Comparison, RunGroup
 from ..files.waiting import waiting
@@ -27,8 +28,10 @@ def comparison_figure(comparison: Comparison, target: Target) -> None:
     """
     groups = comparison.groups[:MOST_ROWS]
     paired = [group for group in groups if group.difference is not None and group.difference.mean is not None]
-    figure = Figure(figsize=(11 if paired else 7.5, 1.9 + ROW_HEIGHT * len(groups)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # type: ignore[union-attr, call-arg]
+    figure = Figure(
+        figsize=(11 if paired else 7.5, 1.9 + ROW_HEIGHT * len(groups)),
+        layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1),
+    )
     if paired:
         scores, differences = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         _draw_differences(differences, groups)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
@@ -50,8 +51,7 @@ def learning_curves(
         best_by: The column by which the best network is chosen. It is drawn in addition to `val_miou`.
     """
     weighted = bool(_columns(history, "weight_"))
-    figure = Figure(figsize=(10, 9.5 + 2.2 * weighted), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.12)  # type: ignore[union-attr, call-arg]
+    figure = Figure(figsize=(10, 9.5 + 2.2 * weighted), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.12))
     ratios = (3, 2, 4, 1.5) if weighted else (3, 4, 1.5)
     panels = list(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
     losses, scores, rate = panels[0], panels[-2], panels[-1]
