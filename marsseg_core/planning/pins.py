@@ -101,7 +101,7 @@ def pin_unlabelled(section: Values, catalog: Catalog) -> None:
 
 def _unlabelled_dataset(text: str, catalog: Catalog) -> NamedComponent:
     try:
-        return named_dataset(text, f"--unlabelled {text}", catalog)
+        return named_dataset(text, f"--unlabelled {text}", catalog, labels=False)
     except RequestError as error:
         if not {"/", ":"} & set(text):
             hint = nearest(text, OF_LABELLED_DATA, listing="Or the images of the labelled data set")

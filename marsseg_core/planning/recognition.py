@@ -18,8 +18,11 @@ from ..registry.process_state import keep_process_state
 from . import grammar
 
 
-def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedComponent:
-    """Parse the value of `--data`: a composition text, or a path that one data set component recognises."""
+def named_dataset(text: str, where: str, catalog: Catalog, *, labels: bool = True) -> grammar.NamedComponent:
+    """Parse the value of `--data`: a composition text, or a path that one data set component recognises.
+
+    Without `labels`, as for `--unlabelled`, the path may also be one of images without labels alone.
+    """
     if catalog.named(text.partition(":")[0], [kinds.DATASET]):
         named = grammar.parse(text, where=where)
         if len(named) > 1:
@@ -45,6 +48,8 @@ def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedCompo
                 hint = f"Data sets with a name: {', '.join(_names(catalog))}."
             raise RequestError(what, where=where, hint=hint) from None
     owners = datasets_that_recognise(path, catalog)
+    if not owners and not labels:
+        owners = [entry for entry in _usable(catalog) if _recognises(entry, path, labels=False)]
     if not owners:
         hint = "\n".join([*_explanations(path, catalog), f"Installed: {', '.join(_names(catalog))}."])
         raise RequestError(f"No data set recognises '{text}'.", where=where, hint=hint)
@@ -73,15 +78,19 @@ def given_as_source(text: str) -> Iterator[None]:
 
 def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
     """Return the data set components that recognise a file or folder as theirs; generic ones only if no other does."""
-    entries = [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
+    entries = [entry for entry in _usable(catalog) if _recognises(entry, path)]
     return [entry for entry in entries if not load(entry).generic] or entries
 
 
-def _recognises(entry: Entry, path: Path) -> bool:
+def _usable(catalog: Catalog) -> list[Entry]:
+    return [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable]
+
+
+def _recognises(entry: Entry, path: Path, *, labels: bool = True) -> bool:
     try:
         cls: type[Dataset] = load(entry)
         with keep_process_state():
-            return bool(cls.recognises(path))
+            return bool((cls.recognises if labels else cls.recognises_unlabelled)(path))
     except (KeyboardInterrupt, MemoryError):
         raise
     except BaseException:

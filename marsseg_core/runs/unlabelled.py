@@ -90,7 +90,7 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
             f"Images without labels of {_size(images)} do not fit images with labels of {_size(data.images)}.",
             where=where,
             hint="They must have as many channels, and be at least as large as the images that the network takes. "
-            "`marsseg show folder` lists the parameters that change size and colour.",
+            f"`marsseg show {_dataset_name(plan)}` lists what can be set of these images.",
         )
     if images.shape[1:] != data.images.shape[1:]:
         _logger.warning(
@@ -175,6 +175,12 @@ def _images(plan: Plan, data: SegmentationData, split: Split) -> tuple[np.ndarra
         return images, f"{text}, without labels"
     labelled = read_data(others)
     return labelled.images, labelled.source
+
+
+def _dataset_name(plan: Plan) -> str:
+    """Return the name of the data set that the images without labels are from."""
+    text = plan.training.unlabelled
+    return plan.resolved[kinds.DATASET][0].entry.name if text in OF_LABELLED_DATA else grammar.parse(text)[0].name
 
 
 def _images_of_data(plan: Plan, data: SegmentationData, split: Split) -> tuple[np.ndarray, str]:

@@ -37,6 +37,17 @@ class Dataset(Component):
         return False
 
     @classmethod
+    def recognises_unlabelled(cls, path: Path) -> bool:
+        """Return whether `--unlabelled PATH` means this data set, although it does not recognise labelled images there.
+
+        It is called only if no data set recognises the path. Look only at the names and kinds of files and folders.
+
+        Args:
+            path: The path of a file or a folder, which exists.
+        """
+        return False
+
+    @classmethod
     def explain(cls, path: Path) -> str:
         """Return what this data set looks for, and what it found instead, for the error about a path.
 

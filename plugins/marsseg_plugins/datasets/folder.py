@@ -47,7 +47,7 @@ class Folder(ResizedDataset):
     The layout is found automatically where only one fits, or set with `layout`: `two_folders` is images/ and masks/ (or
     other usual names) with the same file names; `suffix` is a.jpg with a_mask.png; `voc`, `cityscapes`, `coco` and
     `labelme` are those of these data sets and tools; `table` is a .csv file with the columns image and mask; `pattern`
-    is what `images` and `masks` say. Folders called train, val and test, and the lists of VOC, become the split. A
+    is what `images` and `masks` say; `images` has no masks, for images without labels. Folders called train, val and test, and the lists of VOC, become the split. A
     warning lists what is not read, with the reason. docs/datasets.md has the table of layouts.
 
     Images are PNG, JPEG, TIFF, BMP, WebP or GIF, grey or in colour. `range` sets which of their values are black and
@@ -73,11 +73,11 @@ class Folder(ResizedDataset):
 
     path: str = param(help="the folder, a .csv file of paths, or a COCO .json file")
     layout: Literal[
-        "auto", "two_folders", "suffix", "voc", "cityscapes", "table", "pattern", "coco", "labelme", "plain"
+        "auto", "two_folders", "suffix", "voc", "cityscapes", "table", "pattern", "coco", "labelme", "images", "plain"
     ] = param(
         "auto",
-        help="where images and masks are; auto: as the names say; plain (in older plans): images/ and masks/, all of "
-        "whose subfolders are places",
+        help="where images and masks are; auto: as the names say; images: all images of the folder, none with labels; "
+        "plain (in older plans): images/ and masks/, all of whose subfolders are places",
         absent="plain",
     )
     images: str | None = param(
@@ -167,6 +167,12 @@ class Folder(ResizedDataset):
         from .layouts.choice import recognised
 
         return bool(recognised(path))
+
+    @classmethod
+    def recognises_unlabelled(cls, path: Path) -> bool:
+        from .layouts import images
+
+        return images.recognises(path)
 
     @classmethod
     def explain(cls, path: Path) -> str:
@@ -302,11 +308,11 @@ class Folder(ResizedDataset):
         from marsseg_core.plugin_api import Range
 
         from .finding import pairs_of
-        from .layouts.choice import find
+        from .layouts.choice import find_unlabelled
         from .unlabelled import read_unlabelled
 
         root = Path(self.path)
-        found = find(root, self.layout, self._wanted(self._class_file()[0]))
+        found = find_unlabelled(root, self.layout, self._wanted(self._class_file()[0]))
         if not found.unlabelled or self.resize == "windows":
             return None
         labelled: Sequence[Item | Pair] = found.items

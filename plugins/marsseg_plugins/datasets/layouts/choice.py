@@ -10,7 +10,7 @@ from typing import Final
 
 from marsseg_core.plugin_api import SUFFIXES, RequestError, counted, nearest, refuse_file
 
-from . import cityscapes, coco, labelme, pattern, suffix, table, two_folders, voc
+from . import cityscapes, coco, images, labelme, pattern, suffix, table, two_folders, voc
 from .base import Found, Layout, Wanted
 from .pattern import is_pattern
 from .walk import is_picture, some_names, subfolders, within
@@ -25,7 +25,7 @@ MASKS: Final[dict[str, Layout]] = {
     "suffix": suffix,
 }
 POLYGONS: Final[dict[str, Layout]] = {"coco": coco, "labelme": labelme}
-LAYOUTS: Final[dict[str, Layout]] = {**MASKS, **POLYGONS, "pattern": pattern}
+LAYOUTS: Final[dict[str, Layout]] = {**MASKS, **POLYGONS, "pattern": pattern, "images": images}
 
 # What explanations list, the most usual first.
 _LOOKED_FOR: Final[tuple[Layout, ...]] = (two_folders, suffix, table, cityscapes, voc, coco, labelme)
@@ -72,6 +72,17 @@ def find(root: Path, name: str, wanted: Wanted) -> Found:
     if name == "plain":
         return two_folders.find_plain(root)
     return replace(LAYOUTS[name].find(root, wanted), layout=name)
+
+
+def find_unlabelled(root: Path, name: str, wanted: Wanted) -> Found:
+    """Find the images without labels. If no layout fits a folder, all of its images are.
+
+    Raises RequestError if it has no images, or more than one layout fits.
+    """
+    said = wanted.images or wanted.masks or wanted.mask_suffix
+    if name == "auto" and not said and images.recognises(root) and not recognised(root):
+        name = "images"
+    return find(root, name, wanted)
 
 
 def _automatic(root: Path, wanted: Wanted) -> str:
