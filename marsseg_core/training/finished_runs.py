@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..components.finished_runs import UsesRuns
 from ..data.arrays import SegmentationData
@@ -17,11 +16,11 @@ from ..errors import RequestError
 from ..files.documents import read_toml
 from ..files.run_folder import RunFolder, is_transductive, used_without_labels
 from ..messages import get_logger
-from ..networks.build import encoder_options
 from ..planning.plan import Plan
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..runs.recorded_data import recorded_scaling
+from .lineage import initial_runs, runs_behind
 
 _logger = get_logger(__name__)
 
@@ -59,7 +58,7 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
     Raises RequestError where the classes or the scaling are not those of the data, a teacher has learned other classes,
     a run folder no longer exists, or a run was trained on images of the validation or test subset: their labels would
     reach this run through its network. If a run has used them without their labels, this run must be transductive, too,
-    since its scores then say so.
+    since its scores then say so. The same holds for the runs that a run has itself learned from.
     Logs a warning where a run was trained on other data, of which only names can be compared, or nothing.
     """
     for kind in of:
@@ -69,23 +68,24 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
                 _check_classes(run, data, where)
                 if kind != kinds.ARCHITECTURE:
                     _check_learned_classes(run, plan, data, where)
-                known = _known_images(run, data, split)
-                if known is not None and not known.by_name:
-                    _refuse_leak(run, known, plan, where)
-                else:
-                    _warn_of_leak("The run that this one uses", run, known, plan)
+                what = "The run that this one uses"
+                _check_leak(what, run, _known_images(run, data, split), plan, where, f"Use its split: --split {run.split}")
+                for other in runs_behind(run, plan.session):
+                    what = f"A run that {run.title} has learned from"
+                    hint = f"Use a run that has not learned from {other.title}."
+                    _check_leak(what, other, _known_images(other, data, split), plan, where, hint)
 
 
-def _refuse_leak(run: RunFolder, known: _Known, plan: Plan, where: str) -> None:
-    if known.labelled:
+def _check_leak(what: str, run: RunFolder, known: _Known | None, plan: Plan, where: str, hint: str) -> None:
+    if known is None or known.by_name:
+        _warn_of_leak(what, run, known, plan, hint)
+    elif known.labelled:
         raise RequestError(
-            "The run that this one uses was trained on images of this run's validation or test subset.",
-            where=where,
-            hint=f"Use its split: --split {run.split}",
+            f"{what} was trained on images of this run's validation or test subset.", where=where, hint=hint
         )
-    if known.unlabelled and not plan.transductive:
+    elif known.unlabelled and not plan.transductive:
         raise RequestError(
-            f"The run that this one uses {known.learned} from images of this run's validation or test subset, without "
+            f"{what} {known.learned} from images of this run's validation or test subset, without "
             "their labels.",
             where=where,
             hint=f"{known.advice} Or make this one transductive by transductive=true of its "
@@ -98,21 +98,18 @@ def warn_of_known_images(plan: Plan, data: SegmentationData, split: Split) -> No
 
     These are the images of this run's validation and test subsets.
     """
-    for path in _initial_runs(plan):
+    for path, _ in initial_runs(plan):
+        if not os.path.exists(path):
+            continue  # a run that goes on does not need it any more
         run = RunFolder.open(path)
-        _warn_of_leak("The run whose weights this one begins with", run, _known_images(run, data, split), plan)
+        what = "The run whose weights this one begins with"
+        _warn_of_leak(what, run, _known_images(run, data, split), plan, f"Use its split: --split {run.split}")
+        for other in runs_behind(run, plan.session):
+            what, hint = f"A run that {run.title} has learned from", "Begin with a run that has not learned from it"
+            _warn_of_leak(what, other, _known_images(other, data, split), plan, hint)
 
 
-def _initial_runs(plan: Plan) -> Iterator[Path]:
-    """Yield the paths of the runs whose weights the network of a plan begins with."""
-    options = encoder_options(plan)
-    if options and options.weights and os.path.isdir(options.weights):
-        yield Path(options.weights)
-    if plan.training.init and os.path.exists(plan.training.init):
-        yield Path(plan.training.init)
-
-
-def _warn_of_leak(what: str, run: RunFolder, known: _Known | None, plan: Plan) -> None:
+def _warn_of_leak(what: str, run: RunFolder, known: _Known | None, plan: Plan, hint: str) -> None:
     """Log a warning if a run has, or may have, learned from the held-out images; `what` is what it is called."""
     if known is None:
         _logger.warning(
@@ -124,8 +121,7 @@ def _warn_of_leak(what: str, run: RunFolder, known: _Known | None, plan: Plan) -
         if known.by_name:
             images, scores = f"images with the names of {known.labelled:,}", "if they are the same, the scores"
         _logger.warning(
-            f"{what} was trained on {images} of this run's validation and test subsets: {scores} are too high. Use its "
-            f"split: --split {run.split}"
+            f"{what} was trained on {images} of this run's validation and test subsets: {scores} are too high. {hint}"
         )
     elif known.unlabelled and not plan.transductive:
         images, scores = "images", "The scores"

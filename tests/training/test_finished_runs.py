@@ -209,3 +209,44 @@ def test_initial_weights_that_know_the_test_images_give_a_warning(data, swapped,
     words = {name: text.format(run=run) for name, text in words.items()}
     warn_of_known_images(marsseg.plan(arch="unet", **words), data, swapped)
     assert f"{len(swapped.test)} images of this run's validation and test subsets" in caplog.text
+
+
+class TestARunThatLearnedFromAnother:
+    """Knowledge of held-out images is passed on, so the runs behind a run are checked as well."""
+
+    @pytest.fixture
+    def leaking(self, tmp_path, data, own, swapped):
+        """Give a function that makes a run with the split of this one that has learned, so, from one that has not."""
+
+        def make(how, gone=False):
+            first = shutil.copytree(RUN, tmp_path / "first")
+            split = json.loads((first / "split.json").read_text()) | {"train": swapped.train, "test": swapped.test}
+            (first / "split.json").write_text(json.dumps(split))
+            second = shutil.copytree(RUN, tmp_path / "second")
+            words = {
+                "initial weights": {"init": first},
+                "a teacher": {"loss": f"wssce,distill:runs={first}"},
+                "a first network": {"arch": "refine", "overrides": [f"arch.refine.run={first}"]},
+            }[how]
+            (second / "plan.toml").write_text(marsseg.plan(**words).to_toml())
+            if gone:
+                shutil.rmtree(first)
+            return second
+
+        return make
+
+    @pytest.mark.parametrize("how", ["initial weights", "a teacher", "a first network"])
+    def test_is_refused_as_a_teacher(self, data, own, leaking, how):
+        plan = marsseg.plan(arch="unet", loss=f"wssce,distill:runs={leaking(how)}")
+        with pytest.raises(RequestError, match="has learned from was trained on images of this run's") as caught:
+            check_runs(plan, data, own, [LOSS])
+        assert "has not learned from" in caught.value.hint
+
+    def test_gives_a_warning_where_it_gives_the_initial_weights(self, data, own, leaking, caplog):
+        warn_of_known_images(marsseg.plan(arch="unet", init=leaking("a teacher")), data, own)
+        assert "second has learned from was trained on" in caplog.text
+
+    def test_gives_a_warning_where_the_other_is_gone(self, data, own, leaking, caplog):
+        plan = marsseg.plan(arch="unet", loss=f"wssce,distill:runs={leaking('initial weights', gone=True)}")
+        check_runs(plan, data, own, [LOSS])
+        assert "first, which is not there any more" in caplog.text
