@@ -11,6 +11,7 @@ import os
 import struct
 from pathlib import Path
 from typing import IO, Final
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from .regular import open_regular
 # The longest header that NumPy parses. It reads all of a header first, though, and its length field allows 4 GB.
 _MOST_HEADER_BYTES: Final = 10_000
 _MOST_DIMENSIONS: Final = 32
+
+# The space that the header of an array takes in a member of an archive, at most.
+_HEADER_BYTES: Final = 2**12
 
 # The code of the length field, for each version of the format.
 _LENGTHS: Final = {(1, 0): "<H", (2, 0): "<I", (3, 0): "<I"}
@@ -64,6 +68,21 @@ def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, bool]:
     if len(shape) > _MOST_DIMENSIONS:
         raise ValueError(f"it has {len(shape)} dimensions; the limit is {_MOST_DIMENSIONS}")
     return shape, dtype, fortran
+
+
+def read_npy_member(archive: ZipFile, name: str, limit: int) -> np.ndarray:
+    """Read an array of numbers, of at most `limit` bytes, from an .npz file.
+
+    Whatever it raises means that the file is damaged.
+    """
+    member = archive.getinfo(f"{name}.npy")
+    if member.file_size > limit + _HEADER_BYTES:
+        raise ValueError(f"{name} has {member.file_size:,} bytes, but may have {limit:,}")
+    with archive.open(member) as file:
+        shape, dtype, fortran = read_npy_header(file)
+        if dtype.kind not in "biuf":
+            raise ValueError(f"{name} has values of the type {dtype}")
+        return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def read_known_npy(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:

@@ -84,12 +84,16 @@ def _read_safetensors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         if not 0 < length <= min(size - 8, _MOST_HEADER_BYTES):
             raise ValueError(f"its header would have {length:,} bytes, the file has {size:,}")
         header, begin = parse_json(file.read(length)), 8 + length
+        left = size - begin
         for name, entry in _SAFETENSORS_HEADER.read(header).items():
             if name == _METADATA:
                 continue
             dtype, shape, (first, end, *_) = entry["dtype"], entry["shape"], entry["data_offsets"]
             if not 0 <= first <= end <= size - begin:
                 raise ValueError(f"{name} would be in the bytes {first:,} to {end:,}, beyond the end of the file")
+            left -= end - first
+            if left < 0:
+                raise ValueError("its arrays would have more bytes than the file: some are in the same place")
             file.seek(begin + first)
             content = file.read(end - first)
             if dtype == _BFLOAT16:  # the upper half of a float32
@@ -115,9 +119,9 @@ def _read_h5(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     The attribute `name` of such a group is the name of the layer that its parent stands for.
     """
     with h5py.File(path, "r") as file:
-        groups = [file]
+        groups, seen = [file], {_address(file)}
         while groups:
-            for name, item in _members(groups.pop()):
+            for name, item in _members(groups.pop(), seen):
                 if isinstance(item, h5py.Group):
                     groups.append(item)
                 elif isinstance(item, h5py.Dataset) and item.parent.name.endswith("/vars"):
@@ -128,12 +132,27 @@ def _read_h5(path: Path) -> Iterator[tuple[str, np.ndarray]]:
                         yield f"{_layer_path(item.parent.parent)}/{name}", np.asarray(item[()])
 
 
-def _members(group: h5py.Group) -> Iterator[tuple[str, Any]]:
-    """Yield what a group holds itself. Raises ValueError for links, which can lead to other files or in circles."""
+def _members(group: h5py.Group, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """Yield what a group holds itself, and add the addresses to `seen`.
+
+    Raises ValueError for links to other paths or files, and for what is in the file under another name, too: it could
+    hold itself, or be read a thousand times.
+    """
     for name in group:
         if type(group.get(name, getlink=True)) is not h5py.HardLink:
             raise ValueError(f"{group.name} has a link, {name}, which is never followed")
-        yield name, group[name]
+        item = group[name]
+        address = _address(item)
+        if address in seen:
+            raise ValueError(f"{group.name} has {name}, which is in the file under another name, too")
+        seen.add(address)
+        yield name, item
+
+
+def _address(item: Any) -> int:
+    """Return where an object begins in its file."""
+    address: int = h5py.h5o.get_info(item.id).addr
+    return address
 
 
 def _layer_path(group: h5py.Group) -> str:

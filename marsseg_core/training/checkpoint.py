@@ -25,15 +25,14 @@ from ..files.appended import SeenRows
 from ..files.contents import other_content
 from ..files.documents import JSON_LIMIT, checked, decoding, parse_json
 from ..files.hashed import HashedFile
-from ..files.npy import read_npy_header, write_npy_header
+from ..files.npy import read_npy_member, write_npy_header
 from ..files.regular import open_regular
 from ..files.run_forms import PROGRESS
 
 _REMEDY: Final = "Restore the file from a copy; or remove it, and `marsseg run --resume` trains from the first epoch."
 
-# The largest item of an array, and the space that an array's header takes in its member of the archive.
+# The largest item of an array.
 _ITEM_BYTES: Final = 8
-_HEADER_BYTES: Final = 2**12
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _add(archive: ZipFile, name: str, array: np.ndarray) -> None:
 def read_progress(path: Path) -> TrainingProgress:
     """Return the progress without loading the variables. Raises RequestError where the file is broken."""
     with _opened(path) as archive:
-        content = parse_json(_array(archive, "progress", JSON_LIMIT).tobytes())
+        content = parse_json(read_npy_member(archive, "progress", JSON_LIMIT).tobytes())
     content = checked(content, PROGRESS, "The progress in the checkpoint", path, _REMEDY)
     known = [each.name for each in fields(TrainingProgress)]
     progress = TrainingProgress(**{name: value for name, value in content.items() if name in known})
@@ -136,7 +135,7 @@ def load_checkpoint(path: Path, task: keras.Model) -> TrainingProgress:
         if {f"{name}.npy" for name in ("progress", *names)} != set(archive.namelist()):
             raise _of_another_network(path)
         limits = [math.prod(variable.shape) * _ITEM_BYTES for variable in variables]
-        arrays = [_array(archive, name, limit) for name, limit in zip(names, limits, strict=True)]
+        arrays = [read_npy_member(archive, name, limit) for name, limit in zip(names, limits, strict=True)]
     if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
         raise _of_another_network(path)
     for variable, array in zip(variables, arrays, strict=True):
@@ -159,18 +158,6 @@ def _opened(path: Path) -> Iterator[ZipFile]:
         ZipFile(file) as archive,
     ):
         yield archive
-
-
-def _array(archive: ZipFile, name: str, limit: int) -> np.ndarray:
-    """Read an array of at most `limit` bytes. Whatever it raises means that the file is damaged."""
-    member = archive.getinfo(f"{name}.npy")
-    if member.file_size > limit + _HEADER_BYTES:
-        raise ValueError(f"{name} has {member.file_size:,} bytes, but may have {limit:,}")
-    with archive.open(member) as file:
-        shape, dtype, fortran = read_npy_header(file)
-        if dtype.kind not in "biuf":
-            raise ValueError(f"{name} has values of the type {dtype}")
-        return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _variables(task: keras.Model) -> list[Any]:

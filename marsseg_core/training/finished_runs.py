@@ -68,8 +68,8 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
                 _check_classes(run, data, where)
                 if kind != kinds.ARCHITECTURE:
                     _check_learned_classes(run, plan, data, where)
-                what = "The run that this one uses"
-                _check_leak(what, run, _known_images(run, data, split), plan, where, f"Use its split: --split {run.split}")
+                what, hint = "The run that this one uses", f"Use its split: --split {run.split}"
+                _check_leak(what, run, _known_images(run, data, split), plan, where, hint)
                 for other in runs_behind(run, plan.session):
                     what = f"A run that {run.title} has learned from"
                     hint = f"Use a run that has not learned from {other.title}."
@@ -85,8 +85,7 @@ def _check_leak(what: str, run: RunFolder, known: _Known | None, plan: Plan, whe
         )
     elif known.unlabelled and not plan.transductive:
         raise RequestError(
-            f"{what} {known.learned} from images of this run's validation or test subset, without "
-            "their labels.",
+            f"{what} {known.learned} from images of this run's validation or test subset, without their labels.",
             where=where,
             hint=f"{known.advice} Or make this one transductive by transductive=true of its "
             "--semi: its scores then say so.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from zipfile import ZipFile
 
 import keras
 import numpy as np
@@ -16,6 +18,7 @@ from ..data.split import Split
 from ..errors import PluginError, RequestError
 from ..evaluation.confusion import check_finite
 from ..files.documents import decoding
+from ..files.npy import read_npy_member
 from ..files.regular import open_regular
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
@@ -61,16 +64,19 @@ def label_images(
             f"The {resolved.entry.label} labels images with a {type(labels).__name__}, not a NumPy array.",
             where=repr(resolved.component),
         )
-    shape = unlabelled.images.shape[:3]
-    if labels.dtype != np.uint8 or labels.shape not in (shape, (*shape, data.num_classes)):
-        raise PluginError(
-            f"The {resolved.entry.label} labels images of {shape} with {labels.shape} {labels.dtype}, not uint8 of "
-            f"{shape} or {(*shape, data.num_classes)}.",
-            where=repr(resolved.component),
-        )
-    if labels.ndim == 3 and len(unknown := labels[(labels >= data.num_classes) & (labels != VOID)]):
-        raise PluginError(f"The {resolved.entry.label} makes the label {unknown[0]}, which is not a class.")
+    if fault := _fault(labels, unlabelled, data.num_classes):
+        raise PluginError(f"The {resolved.entry.label} makes labels that cannot be used: {fault}.")
     return labels
+
+
+def _fault(labels: np.ndarray, unlabelled: Unlabelled, num_classes: int) -> str:
+    """Return why an array cannot be the labels of the images; empty if it can."""
+    shape = unlabelled.images.shape[:3]
+    if labels.dtype != np.uint8 or labels.shape not in (shape, (*shape, num_classes)):
+        return f"they are {labels.dtype} {labels.shape}, not uint8 {shape} or {(*shape, num_classes)}"
+    if labels.ndim == 3 and len(unknown := labels[(labels >= num_classes) & (labels != VOID)]):
+        return f"{unknown[0]} is not a class"
+    return ""
 
 
 def any_label(labels: np.ndarray) -> bool:
@@ -84,17 +90,22 @@ def store_labels(folder: RunFolder, labels: np.ndarray) -> None:
         np.savez_compressed(file, labels=labels)
 
 
-def stored_labels(folder: RunFolder) -> np.ndarray | None:
-    """Return the labels in a run folder; None if it has none. Their hash has been checked with that of other files."""
+def stored_labels(folder: RunFolder, unlabelled: Unlabelled, num_classes: int) -> np.ndarray | None:
+    """Return the labels of the images in a run folder; None if it has none.
+
+    Raises RequestError where the file cannot be read, or does not have labels of these images.
+    """
     if not folder.labels.is_file():
         return None
     remedy = "Restore the file from a copy, or train again."
     with (
         decoding("The labels of the images without labels cannot be read", folder.labels, remedy),
         open_regular(folder.labels) as file,
-        np.load(file, allow_pickle=False) as archive,
+        ZipFile(file) as archive,
     ):
-        labels: np.ndarray = archive["labels"]
+        labels = read_npy_member(archive, "labels", limit=math.prod(unlabelled.images.shape[:3]) * num_classes)
+        if fault := _fault(labels, unlabelled, num_classes):
+            raise ValueError(fault)
     return labels
 
 
@@ -105,7 +116,9 @@ def labels_to_resume(
 
     Raises RequestError if the run had stored them and the file is gone: those of a later round cannot be made again.
     """
-    labels = stored_labels(folder)
+    if unlabelled is None:
+        return None
+    labels = stored_labels(folder, unlabelled, data.num_classes)
     if labels is not None:
         return labels
     began = folder.environment.is_file()  # it is recorded after the first labels are stored

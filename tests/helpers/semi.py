@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 from marsseg_core.data.split import Split
 
@@ -28,3 +29,9 @@ def small_network():
     x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="convolution")(image)
     x = keras.layers.Dropout(0.2, name="dropout")(keras.layers.BatchNormalization(name="norm")(x))
     return keras.Model(image, keras.layers.Conv2D(5, 1, name="logits")(x), name="small")
+
+
+def labels_in(folder):
+    """Return the labels of the images without labels that a run folder has."""
+    with np.load(folder.labels) as archive:
+        return archive["labels"]

@@ -94,6 +94,7 @@ class TestSafetensors:
             pytest.param(safetensors({"a": entry(shape=(2**50,))}, bytes(24)), "its shape needs", id="a huge shape"),
             pytest.param(safetensors({"a": entry(shape=(-1, 6))}, bytes(24)), "number from 0", id="a negative shape"),
             pytest.param(safetensors({"a": entry("I64")}, bytes(24)), "cannot be weights", id="whole numbers"),
+            pytest.param(safetensors({"a": entry(), "b": entry()}, bytes(24)), "in the same place", id="read twice"),
         ],
     )
     def test_a_damaged_one_is_refused(self, tmp_path, content, message):
@@ -120,6 +121,15 @@ class TestKerasWeights:
         with h5py.File(tmp_path / "a.weights.h5", "w") as file:
             file.create_group("layers")["dense"] = link
         with pytest.raises(RequestError, match="never followed"):
+            read_weights(tmp_path / "a.weights.h5")
+
+    @pytest.mark.parametrize("again", ["/", "/layers/dense/vars/0"])
+    def test_nothing_is_read_twice(self, tmp_path, again):
+        """A group that holds itself would be read without end, and many names of an array would fill the memory."""
+        with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+            file["layers/dense/vars/0"] = np.ones(3, np.float32)
+            file["layers/dense/vars/1"] = file[again]
+        with pytest.raises(RequestError, match="under another name"):
             read_weights(tmp_path / "a.weights.h5")
 
     def test_an_array_in_another_file_is_not_read(self, tmp_path):

@@ -5,6 +5,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from helpers.semi import labels_in
 
 import marsseg_core as marsseg
 from marsseg_core import api
@@ -26,7 +27,6 @@ from marsseg_core.training.callbacks import EncoderEpochs, EpochClock
 from marsseg_core.training.checkpoint import TrainingProgress, load_checkpoint, save_checkpoint
 from marsseg_core.training.encoder_training import EncoderTraining
 from marsseg_core.training.encoder_updates import update_encoder_apart
-from marsseg_core.training.labelling import stored_labels
 from marsseg_core.training.rounds import Rounds
 from marsseg_core.training.setup import set_up_training
 from marsseg_core.training.statistics import normalisations
@@ -189,9 +189,9 @@ def test_a_killed_run_makes_the_labels_of_a_round_with_the_average_of_an_encoder
     with monkeypatch.context() as patch:
         patch.setattr(Rounds, "on_epoch_begin", then_copy)
         marsseg.run(out=tmp_path / "whole", **chosen, overrides=["training.averaging=swa", "training.swa_start=0"])
-    labels = stored_labels(RunFolder(tmp_path / "killed"))
+    labels = labels_in(RunFolder(tmp_path / "killed"))
     resumed = marsseg.resume(tmp_path / "killed", trust=True)
-    np.testing.assert_array_equal(stored_labels(resumed.folder), labels)
+    np.testing.assert_array_equal(labels_in(resumed.folder), labels)
 
 
 def test_an_encoder_that_is_never_trained_keeps_its_bits_in_averages_too(plugin, tmp_path, caplog):

@@ -42,14 +42,33 @@ def test_labels_of_a_run_are_stored_with_their_hash(whole, tmp_path):
     assert labels.shape == unlabelled.images.shape[:3]
     assert 0.1 < (labels == 255).mean() < 0.3
     folder = RunFolder(tmp_path)
-    assert stored_labels(folder) is None
+    assert stored_labels(folder, unlabelled, 5) is None
     store_labels(folder, labels)
-    np.testing.assert_array_equal(stored_labels(folder), labels)
+    np.testing.assert_array_equal(stored_labels(folder, unlabelled, 5), labels)
     folder.labels.write_bytes(folder.labels.read_bytes()[:-20])
     with pytest.raises(RequestError, match=r"labels\.npz: not as the run wrote it"):
         folder.check_unchanged()
     with pytest.raises(RequestError, match="cannot be read"):
-        stored_labels(folder)
+        stored_labels(folder, unlabelled, 5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "what"),
+    [
+        (np.zeros((3, 16, 16), np.uint8), "not uint8"),
+        (np.zeros((18, 16, 16), np.int8), "not uint8"),
+        (np.full((18, 16, 16), 77, np.uint8), "77 is not a class"),
+        (np.zeros((18, 16, 16, 400), np.uint8), "may have"),
+    ],
+    ids=["other images", "another type", "no class", "a bomb"],
+)
+def test_other_stored_labels_are_refused(tmp_path, labels, what):
+    """The manifest, which has the hash of the right ones, may be missing."""
+    plan = marsseg.plan(**WORDS, semi="pseudo:runs=none:rounds=2")
+    unlabelled = read_unlabelled(plan, marsseg.dataset(DATA), SPLIT)
+    store_labels(RunFolder(tmp_path), labels)
+    with pytest.raises(RequestError, match=what):
+        stored_labels(RunFolder(tmp_path), unlabelled, 5)
 
 
 def test_each_of_several_runs_that_label_must_take_such_images(whole, tmp_path, monkeypatch):

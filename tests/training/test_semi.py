@@ -8,14 +8,14 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers.semi import DATA, WORDS, small_network
+from helpers.semi import DATA, WORDS, labels_in, small_network
 
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.options import SemiOptions
 from marsseg_core.runs.unlabelled import read_unlabelled
-from marsseg_core.training.labelling import any_label, stored_labels
+from marsseg_core.training.labelling import any_label
 from marsseg_core.training.recorder import RunRecorder
 from marsseg_core.training.rounds import Rounds
 from marsseg_core.training.semi import factor_at
@@ -141,7 +141,7 @@ def test_the_network_labels_the_images_from_the_second_round_on(rounds):
     shares = [row["semi_share"] for row in whole.history]
     assert shares[:2] == [0, 0]
     assert min(shares[2:]) > 0
-    labels = [any_label(stored_labels(RunFolder(folder / f"on_epoch_begin-{epoch}"))) for epoch in range(4)]
+    labels = [any_label(labels_in(RunFolder(folder / f"on_epoch_begin-{epoch}"))) for epoch in range(4)]
     assert labels == [False, False, True, True]
 
 
@@ -157,10 +157,10 @@ def test_a_killed_run_with_rounds_ends_like_one_that_was_never_stopped(rounds, e
     whole, folder = rounds
     caplog.set_level("INFO")
     killed = RunFolder(folder / f"on_epoch_begin-{epoch}")
-    labels = stored_labels(killed)
+    labels = labels_in(killed)
     assert_same_outcome(marsseg.resume(killed.path, arch=small_network()), whole)
     assert ("Round 2 of 2" in caplog.text) == again
-    np.testing.assert_array_equal(stored_labels(killed), labels)
+    np.testing.assert_array_equal(labels_in(killed), labels)
 
 
 def test_a_run_whose_labels_are_gone_is_refused_before_it_makes_them_again(rounds, tmp_path, monkeypatch):
@@ -216,7 +216,7 @@ def test_a_killed_run_that_uses_a_finished_one_ends_like_one_that_was_never_stop
     texts = {name: text.format(run=whole_and_killed[0].path) for name, text in words.items() if name != "set"}
     whole = whole_and_copies(tmp_path, **texts, overrides=words.get("set", ()))
     killed = RunFolder(tmp_path / "on_epoch_end-0")
-    assert stored_labels(killed).ndim == (4 if "soft" in words["semi"] else 3)
+    assert labels_in(killed).ndim == (4 if "soft" in words["semi"] else 3)
     assert whole.history[0]["semi_share"] > 0
     assert_same_outcome(marsseg.resume(killed.path), whole)
 

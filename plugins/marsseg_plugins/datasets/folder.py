@@ -47,8 +47,9 @@ class Folder(ResizedDataset):
     The layout is found automatically where only one fits, or set with `layout`: `two_folders` is images/ and masks/ (or
     other usual names) with the same file names; `suffix` is a.jpg with a_mask.png; `voc`, `cityscapes`, `coco` and
     `labelme` are those of these data sets and tools; `table` is a .csv file with the columns image and mask; `pattern`
-    is what `images` and `masks` say; `images` has no masks, for images without labels. Folders called train, val and test, and the lists of VOC, become the split. A
-    warning lists what is not read, with the reason. docs/datasets.md has the table of layouts.
+    is what `images` and `masks` say; `images` has no masks, for images without labels. Folders called train, val and
+    test, and the lists of VOC, become the split. A warning lists what is not read, with the reason. docs/datasets.md
+    has the table of layouts.
 
     Images are PNG, JPEG, TIFF, BMP, WebP or GIF, grey or in colour. `range` sets which of their values are black and
     white. With `auto`, 8 bits are 0 to 255; higher whole numbers are taken as 10, 12, 14 or 16 bits, the fewest that
