@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from .resampling import Counts, draw_samples, places_of
+from .thinning import thinning
 
 # The offsets that are tried: from −4 to 4, that is factors of the probability from 1/55 to 55.
 GRID: Final = np.round(np.arange(-40, 41) / 10, 1)
@@ -95,7 +96,6 @@ def labelled_pixels(
     `counted` are the classes that count, `places` the place of each image, and `pixels` the number of labelled pixels
     of all batches. At most about `MOST_VALUES` logits are kept.
     """
-    every = max(1, -(-pixels * len(counted) // MOST_VALUES))
     position = np.full(256, -1, np.int16)
     position[list(counted)] = np.arange(len(counted))
     logits: list[np.ndarray] = [np.zeros((0, len(counted)), np.float16)]
@@ -104,6 +104,7 @@ def labelled_pixels(
     for masks, batch in batches:
         for mask, image in zip(masks, batch, strict=True):
             labels = position[mask]
+            every = thinning(pixels * len(counted), MOST_VALUES, mask.shape[1])
             kept = np.flatnonzero(labels.ravel() >= 0)[::every]
             values = image.reshape(-1, image.shape[-1])[kept][:, counted]
             # The differences decide. Close to 0, where they do, float16 has a resolution of 0.001 and better.

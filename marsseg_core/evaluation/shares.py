@@ -16,6 +16,7 @@ import numpy as np
 
 from .confusion import check_finite
 from .decoding import log_probabilities
+from .thinning import thinning
 
 MOST_VALUES: Final = 2**22
 """Keep at most so many logits, of 4 classes those of a million pixels; else use every n-th pixel of each image."""
@@ -33,10 +34,10 @@ def expected_pixels(probabilities: Iterable[np.ndarray], counted: Sequence[int],
     `counted` are these classes, and `pixels` the number of pixels of all images. At most about `MOST_VALUES` are kept.
     Raises RunError where the probabilities of an image are not finite.
     """
-    every = max(1, -(-pixels * len(counted) // MOST_VALUES))
     kept = [np.zeros((0, len(counted)), np.float32)]
     for number, image in enumerate(probabilities):
         check_finite(image, f"image {number} of those that the decoding is chosen from")
+        every = thinning(pixels * len(counted), MOST_VALUES, image.shape[1])
         values = log_probabilities(image.reshape(-1, image.shape[-1])[::every][:, counted])
         highest = values.max(axis=1, keepdims=True)
         kept.append(values - highest - np.log(np.exp(values - highest).sum(axis=1, keepdims=True)))
@@ -77,7 +78,7 @@ def offsets_for(logarithms: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _closest_to_0(margins: np.ndarray, count: int) -> float:
-    """Return the offset closest to 0, within the limit, that is larger than `count` of the margins."""
+    """Return the offset closest to 0, within the limit, with `count` of the margins at or below it."""
     positions = [position for position in (count - 1, count) if 0 <= position < len(margins)]
     ordered = np.partition(margins, positions)
     low = float(ordered[count - 1]) if count else -LIMIT

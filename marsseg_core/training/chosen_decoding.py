@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -78,19 +77,19 @@ def _matching_shares(run: Run, counted: Sequence[int]) -> tuple[np.ndarray, dict
     They are computed from the images of the validation subset, whose labels are not used, and from those without labels
     of the training, if it has any (of more than 2,000, every n-th).
     """
-    sets = [run.data.images[run.split["validation"]]]
+    images = [run.data.images[item] for item in run.split["validation"]]  # of a memory map, these take no memory
     if run.unlabelled is not None:
         others = run.unlabelled.images
-        sets.append(others[:: -(-len(others) // _MOST_UNLABELLED)])
+        images.extend(others[:: -(-len(others) // _MOST_UNLABELLED)])
     predictor = Predictor([run.network], tta=run.plan.training.tta, overlap=HALF, batch=run.plan.training.batch)
     logarithms = expected_pixels(
-        predictor.probabilities(chain.from_iterable(sets)),
+        predictor.probabilities(images),
         counted,
-        sum(math.prod(images.shape[:3]) for images in sets),
+        sum(math.prod(image.shape[:2]) for image in images),
     )
     shares = expected_shares(logarithms)
     names = [run.data.class_names[c] for c in counted]
     return np.round(offsets_for(logarithms, shares), 6), {
-        "images": sum(len(images) for images in sets),
+        "images": len(images),
         "shares": dict(zip(names, shares.round(6).tolist(), strict=True)),
     }

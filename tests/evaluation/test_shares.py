@@ -90,6 +90,15 @@ class TestThePixels:
         monkeypatch.setattr("marsseg_core.evaluation.shares.MOST_VALUES", 30)
         assert expected_pixels([self.image] * 3, [1, 2, 3], 90).shape == (3 * 4, 3)
 
+    @pytest.mark.parametrize("width", [4, 7])
+    def test_are_then_of_all_columns_alike(self, monkeypatch, width):
+        monkeypatch.setattr("marsseg_core.evaluation.shares.MOST_VALUES", 100 * width)
+        image = np.ones((400, width, 2), np.float32)
+        image[:, 0, 0] = 3
+        values = expected_pixels([image], [0, 1], 400 * width)
+        assert 40 * width <= len(values) <= 50 * width
+        assert np.isclose(values[:, 0], np.log(0.75)).mean() == pytest.approx(1 / width, abs=0.02)
+
     def test_must_be_finite(self):
         with pytest.raises(RunError, match="predicts nan for image 1 of those that the decoding is chosen from"):
             expected_pixels([self.image, self.image * np.nan], [1, 2], 60)
