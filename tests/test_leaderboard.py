@@ -16,6 +16,7 @@ import pytest
 from helpers.paths import REPOSITORY
 
 import marsseg_core as marsseg
+from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_plugins import recipes
 
@@ -124,6 +125,13 @@ class TestTheBudget:
             callback.on_epoch_begin(epoch)
             callback.on_epoch_end(epoch)
         assert json.loads(path.read_text()) == [10.0, 20.0, 23.0, 28.0]
+
+    def test_is_refused_where_the_time_of_an_epoch_is_missing(self, board, tmp_path):
+        """A training that was killed after the checkpoint of an epoch, and before its time was written."""
+        (tmp_path / "seconds.json").write_text("[10.0]")
+        callback = importlib.import_module("board.meter").Meter(tmp_path / "seconds.json")
+        with pytest.raises(RequestError, match="time of epoch 2 was not written"):
+            callback.on_epoch_begin(2)
 
 
 class TestAResult:

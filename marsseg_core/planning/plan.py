@@ -260,4 +260,6 @@ def _encoder_remarks(options: EncoderOptions, training: TrainingOptions) -> list
         lines.append(f"freeze={options.freeze} keeps the encoder's weights in all {training.epochs} epochs.")
     if never_trained and options.learning_rate_factor != 1:
         lines.append("The encoder's learning_rate_factor has no effect, as freeze keeps its weights in all epochs.")
+    if never_trained and options.statistics == "frozen":
+        lines.append("The encoder's statistics=frozen has no effect, as freeze keeps its statistics, too.")
     return lines

@@ -57,7 +57,8 @@ class _EncoderUpdates(keras.optimizers.Optimizer):
         """Return the number of steps so far; for the encoder, those in which it was trained.
 
         Adam divides by it what its averages lack because they begin at 0. Otherwise the first steps of an encoder that
-        was frozen would be several times too large.
+        was frozen would be several times too large. Nadam also has one product of its momenta for all variables, so the
+        first steps of an encoder that was frozen are about half as large as those of the others.
         """
         count = super().iterations
         if not (self.updates_encoder and self.encoder_first_step):

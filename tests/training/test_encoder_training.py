@@ -310,6 +310,7 @@ def test_a_frozen_encoder_does_not_count_as_trainable(plugin):
         ("freeze=true", "freeze keeps them so in all epochs"),
         ("freeze=7", "freeze keeps them so in all epochs"),
         ("freeze=true:learning_rate_factor=0.5", "learning_rate_factor has no effect"),
+        ("freeze=true:statistics=frozen", "statistics=frozen has no effect"),
         ("statistics=frozen", "at the mean 0 and the variance 1"),
         ("freeze=6", ""),
         ("freeze=false:learning_rate_factor=0.5", ""),
