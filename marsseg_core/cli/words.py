@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ..errors import RequestError, nearest
+from ..planning.named_settings import settings_named
 
 # What other programs call a command.
 OTHER_COMMANDS: Final = {
@@ -74,13 +75,17 @@ def command_meant(word: str, known: Sequence[str]) -> str:
 
 @contextmanager
 def other_words_for_options(params: Sequence[Any]) -> Iterator[None]:
-    """Let the error about an unknown option name the option that means the same."""
+    """Let the error about an unknown option name the option that means the same, or the setting of a plan."""
     try:
         yield
     except Exception as error:
-        meant = OTHER_WORDS.get(getattr(error, "option_name", ""))
-        if meant is not None and any(meant in param.opts for param in params):
+        word = getattr(error, "option_name", "")
+        known = {option for param in params for option in param.opts}
+        meant = OTHER_WORDS.get(word)
+        if meant in known:
             error.possibilities = [meant]  # type: ignore[attr-defined]
+        elif "--set" in known and (settings := settings_named(word.removeprefix("--").replace("-", "_"))):
+            error.possibilities = [f"--set {setting}=…" for setting in settings]  # type: ignore[attr-defined]
         raise
 
 

@@ -139,6 +139,12 @@ class RunFolder(RunPaths):
         Raises:
             RequestError: if there is no run at this path, or a pack is not as a pack must be
         """
+        if os.path.isfile(path) and Path(path) == cls(Path(path).parent).network:
+            raise RequestError(
+                "This is the network of a run, not its folder.",
+                where=str(path),
+                hint=f"Name the folder: {Path(path).parent}",
+            )
         if is_pack(path):
             folders = open_pack(path).folders
             numbered = len(folders) > 1
@@ -247,11 +253,23 @@ class RunFolder(RunPaths):
         try:
             return file_hash(self.network)
         except FileNotFoundError:
-            raise RequestError(
-                "The run stopped before the end of its first epoch: it has no network.", where=str(self.path)
-            ) from None
+            raise self.without_network() from None
         except OSError as cause:
             raise RequestError(f"The network cannot be read: {cause.strerror}.", where=str(self.network)) from cause
+
+    def without_network(self) -> RequestError:
+        """Return the error about a run without the file of its best network, which says why it has none."""
+        if self.finished:
+            return RequestError(
+                "The network of the run is gone.",
+                where=str(self.network),
+                hint="Restore the file from a copy, or train again.",
+            )
+        return RequestError(
+            "The run stopped before the end of its first epoch: it has no network.",
+            where=self.title,
+            hint=f"`marsseg run --resume {self.path}` goes on with it.",
+        )
 
     @contextmanager
     def written(self, path: Path) -> Iterator[Path]:

@@ -6,7 +6,6 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..messages import get_logger
@@ -37,11 +36,7 @@ def load(path: str | Path, session: Session) -> keras.Model:
     check_backend()
     folder = RunFolder.open(path)
     if not folder.network.is_file():
-        raise RequestError(
-            "The run stopped before the end of its first epoch: it has no network.",
-            where=folder.title,
-            hint=f"`marsseg run --resume {folder.path}` goes on with it.",
-        )
+        raise folder.without_network()
     plan = resolve(Request(base=str(folder.path)), session, only=NETWORK_KINDS)
     start_keras()
     for line in (*plan.differences, *_backend_warnings(folder), *_changed_file_warnings(folder)):

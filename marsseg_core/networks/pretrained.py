@@ -101,14 +101,14 @@ def _for_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
 
 def _missing(variable: Any, network: keras.Model, values: Mapping[str, np.ndarray], source: str) -> RequestError:
     layer, _, name = _path(variable).rpartition("/")
-    layers = {path.rpartition("/")[0] for path in values}
+    layers = {path.rpartition("/")[0] for path in values} - {""}
     known = {_path(each).rpartition("/")[0] for each in _variables(network)}
     if known.isdisjoint(layers):
-        there = f"Its layers are {some(sorted(layers))}." if layers else "It has none."
+        there = f"Its layers are {some(sorted(layers))}." if layers else "No name there is that of a layer's variable."
         return RequestError(
             "None of the encoder's layers has weights there.",
             where=source,
-            hint=f"{there} The encoder's begin with {layer}.",
+            hint=f"{there} The encoder's begin with {layer}, as in {layer}/{name}.",
         )
     return RequestError(
         f"The layer '{layer}' of the encoder has no weights there: {layer}/{name} is missing.",

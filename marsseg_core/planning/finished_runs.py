@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,9 @@ from .plan import NETWORK_KINDS
 
 # Joins several run folders in a composition, where a comma separates components.
 JOINT: Final = "+"
+
+# In a setting, they may also be separated as the items of other lists are.
+_JOINTS: Final = r"([+,])"
 
 _RECORDS: Final = ("run_hashes", "run_components")
 
@@ -60,13 +64,13 @@ def recorded_runs(
 
 
 def _split(text: str) -> Iterator[str]:
-    """Yield the paths of a text such as "runs/a+runs/b". A folder whose own name has a + is found as well."""
-    pieces = text.split(JOINT)
+    """Yield the paths of a text such as "runs/a+runs/b". A folder whose own name has a joint is found as well."""
+    pieces = re.split(_JOINTS, text)  # paths and joints alternate
     while pieces:
-        ends = range(len(pieces), 0, -1)
-        end = next((end for end in ends if os.path.isdir(JOINT.join(pieces[:end]))), 1)
-        yield JOINT.join(pieces[:end])
-        pieces = pieces[end:]
+        ends = range(len(pieces), 0, -2)
+        end = next((end for end in ends if os.path.isdir("".join(pieces[:end]))), 1)
+        yield "".join(pieces[:end])
+        pieces = pieces[end + 1 :]
 
 
 def record_of(entry: Entry) -> str:

@@ -148,5 +148,7 @@ def check_length(chosen: Chosen, epochs: int) -> None:
 
 
 def _check_rounds(method: Any, epochs: int) -> None:
-    if epochs % method.labelling_rounds:
-        raise ValueError(f"{epochs} epochs cannot be divided into {method.labelling_rounds} equal rounds")
+    rounds = method.labelling_rounds
+    if left := epochs % rounds:
+        fitting = " or ".join(str(number) for number in (epochs - left, epochs - left + rounds) if number)
+        raise ValueError(f"{epochs} epochs cannot be divided into {rounds} equal rounds, but {fitting} can")

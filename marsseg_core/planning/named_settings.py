@@ -36,6 +36,11 @@ def setting_of_option(name: str) -> str | None:
     return f"training.{name}" if name in SECTIONS["training"].__dataclass_fields__ else None
 
 
+def settings_named(key: str) -> list[str]:
+    """Return the settings of all sections that have this key, such as "training.crop"."""
+    return [f"{section}.{key}" for section, options in SECTIONS.items() if key in options.__dataclass_fields__]
+
+
 def option_of_setting(setting: str) -> str:
     """Return the option of a command for a setting of a section, such as `--learning-rate`."""
     return "--split" if setting == "split.subsets" else f"--{setting.rpartition('.')[2].replace('_', '-')}"

@@ -23,6 +23,8 @@ def named_dataset(text: str, where: str, catalog: Catalog, *, labels: bool = Tru
 
     Without `labels`, as for `--unlabelled`, the path may also be one of images without labels alone.
     """
+    if not text:  # the path of the working directory
+        raise RequestError("The data have no name.", where=where.strip(), hint="Name a data set, a file or a folder.")
     if catalog.named(text.partition(":")[0], [kinds.DATASET]):
         named = grammar.parse(text, where=where)
         if len(named) > 1:

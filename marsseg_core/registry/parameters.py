@@ -181,12 +181,12 @@ def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "", path: st
     values = convert_values(cls, raw, where=where)
     missing = required_parameters(cls, values)
     if missing:
+        first, setting = parameters_of(cls)[missing[0]], f"--set {path}.{missing[0]}=…"
         raise RequestError(
             f"{', '.join(missing)} must be given.",
             where=where,
-            hint=f"{missing[0]}: {parameters_of(cls)[missing[0]].help}.\n"
-            f"Add it to the name, as in {path.rpartition('.')[2]}:{missing[0]}=…; set a list with "
-            f"--set {path}.{missing[0]}=…",
+            hint=f"{missing[0]}: {first.help}.\nAdd it to the name, as in {path.rpartition('.')[2]}:{missing[0]}=…"
+            + (f"; set a list with {setting}" if _takes_list(first.type) else f", or set it with {setting}"),
         )
     try:
         return cls(**values)

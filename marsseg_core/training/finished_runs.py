@@ -65,6 +65,8 @@ def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[
         for component in (resolved.component for resolved in plan.resolved[kind]):
             for path in component.recorded_runs if isinstance(component, UsesRuns) else ():
                 run, where = RunFolder.open(path), f"{component.run_parameter}={path}"
+                if not run.finished:
+                    _logger.warning(f"{where} is not finished: its network is the best of the epochs until now.")
                 _check_classes(run, data, where)
                 if kind != kinds.ARCHITECTURE:
                     _check_learned_classes(run, plan, data, where)

@@ -79,6 +79,11 @@ def test_make_writes_the_same_file_again(cli, made):
     assert made.read_bytes() != made.with_name("other.npz").read_bytes()
 
 
+def test_make_has_the_same_share_of_aliens_by_default(cli):
+    words = ("--count", "50", "--test", "0", "--height", "8", "--width", "8")
+    assert "50 labelled images, 2 of them with aliens" in cli("data", "make", "few.npz", *words).out
+
+
 def test_make_without_a_test_set(cli, tmp_path):
     assert cli("data", "make", "made.npz", *SMALL[:2], "--test", "0", "--aliens", "0").code == 0
     assert Npz(str(tmp_path / "made.npz")).unlabelled() is None

@@ -127,6 +127,11 @@ def test_a_word_of_another_program_leads_to_the_option(cli, word):
     assert f"(Possible options: {OTHER_WORDS[word]})" in " ".join(answer.err.replace("│", " ").split())
 
 
+def test_a_setting_without_an_option_leads_to_set(cli):
+    assert "--set training.crop=…" in cli("run", "--crop", "16,16").err
+    assert "--set split.labelled=…" in cli("run", "--labelled", "0.5").err
+
+
 def test_a_word_is_not_led_to_an_option_that_the_command_does_not_have(cli):
     assert "--learning-rate" not in cli("list", "--lr", "3").err
 

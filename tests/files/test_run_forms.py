@@ -94,6 +94,19 @@ def test_a_folder_whose_run_wrote_no_plan_says_what_to_do(tmp_path):
     assert "killed" not in refusal(RunFolder.open, tmp_path / "nowhere").hint
 
 
+def test_the_network_of_a_run_is_not_its_folder():
+    with pytest.raises(RequestError, match="the network of a run") as caught:
+        RunFolder.open(FROZEN / "finished" / "network.keras")
+    assert caught.value.hint == f"Name the folder: {FROZEN / 'finished'}"
+
+
+def test_a_finished_run_without_its_network_says_so(tmp_path):
+    run = shutil.copytree(FROZEN / "finished", tmp_path / "run")
+    (run / "network.keras").unlink()
+    with pytest.raises(RequestError, match="The network of the run is gone"):
+        RunFolder.open(run).network_hash()
+
+
 @pytest.mark.parametrize("name", ["/etc/passwd", "../sound/plan.toml", "a/../../b"])
 def test_a_manifest_cannot_name_files_outside_the_folder(folder, name):
     folder.manifest.write_text(json.dumps({"files": {name: ["0" * 32]}}))

@@ -227,6 +227,7 @@ def test_a_data_set_name_is_preferred_to_a_folder_of_that_name(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     assert type(plan(data="synthetic").one(kinds.DATASET)).__name__ == "Synthetic"
     assert refused(data="./synthetic").what == "No data set recognises './synthetic'."
+    assert refused(data="").what == "The data have no name."
 
 
 @pytest.mark.parametrize("name", ["a,b.npz", "a:b=c.npz", "a b.npz", "[red].npz"])

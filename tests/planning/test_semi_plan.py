@@ -57,12 +57,16 @@ class TestPlan:
         with pytest.raises(RequestError, match=r"no file or folder 'no\.npz'"):
             marsseg.plan(semi="mean_teacher", unlabelled="no.npz")
 
+    def test_names_its_images(self):
+        with pytest.raises(RequestError, match="have no name"):
+            marsseg.plan(semi="fixmatch", unlabelled="")
+
     def test_has_rounds_that_divide_the_epochs(self, tmp_path):
         words = {"semi": "pseudo:runs=none:rounds=3", "unlabelled": DATA}
         plan = marsseg.plan(epochs=6, **words)
         (tmp_path / "plan.toml").write_text(plan.to_toml())
         assert marsseg.plan(tmp_path / "plan.toml").one(kinds.METHOD) == plan.one(kinds.METHOD)
-        with pytest.raises(RequestError, match="7 epochs cannot be divided into 3 equal rounds"):
+        with pytest.raises(RequestError, match="7 epochs cannot be divided into 3 equal rounds, but 6 or 9 can"):
             marsseg.plan(epochs=7, **words)
         with pytest.raises(RequestError, match="set rounds=2 or more"):
             marsseg.plan(semi="pseudo:runs=none", unlabelled=DATA)

@@ -273,7 +273,7 @@ def test_a_parameter_without_a_default_is_required():
     assert caught.value.hint.startswith("path: the file.\nAdd it to the name, as in NAME:path=…")
     with pytest.raises(RequestError) as caught:
         configure(File, {}, path="data.npz")
-    assert caught.value.hint.endswith("as in npz:path=…; set a list with --set data.npz.path=…")
+    assert caught.value.hint.endswith("as in npz:path=…, or set it with --set data.npz.path=…")
     assert configure(File, {"path": "a b.npz"}).path == "a b.npz"
 
 

@@ -41,6 +41,20 @@ def test_its_own_split_is_accepted(data, own, caplog):
     assert not caplog.records
 
 
+def test_several_runs_are_joined_by_a_plus_or_set_as_a_list(tmp_path):
+    runs = [str(shutil.copytree(RUN, tmp_path / name)) for name in ("a", "b+c", "d,e")]
+    joined = marsseg.plan(arch="unet", loss="wssce,distill", overrides=[f"loss.distill.runs={'+'.join(runs)}"])
+    listed = marsseg.plan(arch="unet", loss="wssce,distill", overrides=[f"loss.distill.runs={','.join(runs)}"])
+    assert joined.resolved[LOSS][1].component.runs == listed.resolved[LOSS][1].component.runs == tuple(runs)
+
+
+def test_of_a_run_that_is_not_finished_it_is_told(data, own, tmp_path, caplog):
+    run = shutil.copytree(RUN, tmp_path / "run")
+    (run / "metrics.json").unlink()
+    check_runs(marsseg.plan(arch="unet", loss=f"wssce,distill:runs={run}"), data, own, [LOSS])
+    assert "is not finished" in caplog.text
+
+
 def test_a_network_that_learned_the_test_images_is_refused(data, swapped):
     plan = marsseg.plan(arch="refine", overrides=[f"arch.refine.run={RUN}"])
     with pytest.raises(RequestError, match="trained on images of this run's validation or test subset") as caught:

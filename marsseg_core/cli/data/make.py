@@ -12,6 +12,9 @@ from ..output import print_text
 # The data set that makes the scenes.
 _DATASET: Final = "synthetic"
 
+# The share of the labelled images that show an alien by default, as in the course's file.
+_ALIENS: Final = 110 / 2615
+
 
 def make(
     out: Annotated[Path, typer.Argument(help="The new file.", metavar="OUT.npz")],
@@ -19,7 +22,10 @@ def make(
         int, typer.Option(help="Number of labelled images, including those with aliens.", metavar="N", min=1)
     ] = 2615,
     test: Annotated[int, typer.Option(help="Number of images without labels.", metavar="N", min=0)] = 10022,
-    aliens: Annotated[int, typer.Option(help="Number of labelled images with an alien.", metavar="N", min=0)] = 110,
+    aliens: Annotated[
+        int | None,
+        typer.Option(help="Number of labelled images with an alien; by default 110 of 2,615.", metavar="N", min=0),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the scenes.", metavar="N", min=0)] = 0,
     height: Annotated[int, typer.Option(help="Height of an image, in pixels.", metavar="N")] = 64,
     width: Annotated[int, typer.Option(help="Width of an image, in pixels.", metavar="N")] = 128,
@@ -44,6 +50,8 @@ def make(
     from ...registry.parameters import configure
     from .convert import check_npz
 
+    if aliens is None:
+        aliens = round(count * _ALIENS)
     check_npz(out)
     refuse_existing(out, "OUT")
     require_parent(out, "OUT")
