@@ -21,7 +21,8 @@ class Pseudo(UsesRuns, Method):
 
     A pixel gets the class with the highest mean probability of the runs, and with `flips` of the mirror images too. Of
     the pixels of each class, the share `keep` with the highest probabilities keep their label; the others are void. So
-    a rare class, of which networks are less sure, keeps the same share of its pixels as a frequent one. `lowest` is a
+    a rare class, of which networks are less sure, keeps the same share of its pixels as a frequent one. Of pixels with
+    equal probabilities, all keep it: where a network is certain of many, that is more than the share. `lowest` is a
     bound for all classes. With `soft`, the labels are the probabilities themselves.
 
     The epochs are divided into equal `rounds`. In the first one, the labels are those of `runs`; at the start of each
