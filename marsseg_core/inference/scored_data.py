@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from ..planning.resolver import resolve
 from ..registry import kinds
 from ..registry.session import Session
 from ..runs.data import read_data
+from ..runs.lineage import runs_behind
 from ..runs.other_data import TrainingImages, split_of_same_images, training_images_in
 from ..runs.recorded_data import read_data_of, recorded_scaling, recorded_split
 from .image_sources import ALL
@@ -34,12 +35,12 @@ class DataReader:
     """Read the data of runs and other data, each once."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = session
         self._read: dict[str, SegmentationData] = {}
 
     def read(self, run: RunFolder, plan: Plan, source: Given | None, subset: str) -> SegmentationData:
         """Read a source for a run; None is the data of the run."""
-        data_plan = _data_plan(run, plan, source, subset, self._session)
+        data_plan = _data_plan(run, plan, source, subset, self.session)
         key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
         if key not in self._read:
             hint = _HINT.format(run.title) if run.of_pack else None  # a pack is only read
@@ -49,7 +50,7 @@ class DataReader:
     def own(self, run: RunFolder) -> SegmentationData | None:
         """Return the data of a run; None if they cannot be read, or are no longer those of its training."""
         try:
-            data = self.read(run, resolve(Request(base=str(run.path)), self._session, only=NEEDED_KINDS), None, ALL)
+            data = self.read(run, resolve(Request(base=str(run.path)), self.session, only=NEEDED_KINDS), None, ALL)
             recorded_split(run, data)
         except (RequestError, PluginError):
             return None
@@ -95,11 +96,20 @@ def images_to_score(run: RunFolder, plan: Plan, source: Given | None, subset: st
     recorded = recorded_split(run, data) if source is None else None
     if subset == ALL:
         overlap = None if recorded is None else HALF
-        return ScoredImages(data, np.arange(len(data)), training_images_in(data, run, own), overlap=overlap)
+        return ScoredImages(data, np.arange(len(data)), _training_images(data, run, reader), overlap=overlap)
     if recorded is not None:
         return ScoredImages(data, recorded[subset])
     split, other_masks = split_of_same_images(data, run, own)
     return ScoredImages(data, split[subset], other_masks=other_masks)
+
+
+def _training_images(data: SegmentationData, run: RunFolder, reader: DataReader) -> TrainingImages | None:
+    """Find the images in data that a run has learned from, itself or through the runs that it has learned from."""
+    own, *behind = (
+        training_images_in(data, each, partial(reader.own, each)) for each in (run, *runs_behind(run, reader.session))
+    )
+    found = TrainingImages.of_any([own, *behind])
+    return own if found is None or not any(behind) else replace(found, runs=1, behind=True)
 
 
 def _data_plan(run: RunFolder, plan: Plan, source: Given | None, subset: str, session: Session) -> Plan:

@@ -25,6 +25,7 @@ class TrainingImages:
         of: the number of images of the data set
         by_name: whether only the names were compared, as the data of the run cannot be read or have another size
         runs: the number of runs
+        behind: whether they are also those of the runs that it has learned from
     """
 
     labelled: frozenset[int]
@@ -32,6 +33,7 @@ class TrainingImages:
     of: int
     by_name: bool
     runs: int = 1
+    behind: bool = False
 
     @classmethod
     def of_any(cls, counts: Sequence[TrainingImages | None]) -> TrainingImages | None:
@@ -41,7 +43,8 @@ class TrainingImages:
             return None
         labelled = frozenset().union(*(each.labelled for each in known))
         unlabelled = frozenset().union(*(each.unlabelled for each in known)) - labelled
-        return cls(labelled, unlabelled, known[0].of, any(each.by_name for each in known), len(counts))
+        by_name, behind = (any(getattr(each, name) for each in known) for name in ("by_name", "behind"))
+        return cls(labelled, unlabelled, known[0].of, by_name, len(counts), behind)
 
     @property
     def count(self) -> int:
@@ -52,7 +55,8 @@ class TrainingImages:
         what = "have the names of" if self.by_name else "are"
         without = f", {len(self.unlabelled):,} of them without labels" if self.unlabelled else ""
         run = "the run" if self.runs == 1 else "its runs"
-        return f"{self.count:,} of {self.of:,} images {what} training images of {run}{without}"
+        behind = " or of those behind it" if self.behind else ""
+        return f"{self.count:,} of {self.of:,} images {what} training images of {run}{behind}{without}"
 
 
 def training_images_in(data: SegmentationData, run: RunFolder, own: OwnData) -> TrainingImages | None:

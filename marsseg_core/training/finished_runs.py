@@ -19,8 +19,8 @@ from ..messages import get_logger
 from ..planning.plan import Plan
 from ..registry import kinds
 from ..registry.kinds import Kind
+from ..runs.lineage import initial_runs, runs_behind
 from ..runs.recorded_data import recorded_scaling
-from .lineage import initial_runs, runs_behind
 
 _logger = get_logger(__name__)
 

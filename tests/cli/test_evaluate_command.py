@@ -195,6 +195,20 @@ class TestTrainingImagesInOtherData:
         assert warning in " ".join(answer.err.split())
         assert f"all of {other_masks} ({train} of 24 images are training images of the run)" in answer.out
 
+    def test_of_the_runs_that_it_learned_from_are_counted_too(self, cli, run, other, other_masks, tmp_path):
+        first = shutil.copytree(run, tmp_path / "first")
+        split = json.loads((first / "split.json").read_text())
+        known = {*split["train"], *split["test"]}
+        (first / "split.json").write_text(json.dumps(split | {"train": split["test"], "test": split["train"]}))
+        (first / "manifest.json").unlink()
+        (other / "manifest.json").unlink()
+        text = (other / "plan.toml").read_text()
+        assert '\ninit = "none"\n' in text
+        (other / "plan.toml").write_text(text.replace('\ninit = "none"\n', f'\ninit = "{first}"\n'))
+        answer = cli("evaluate", str(other), "--data", other_masks)
+        counted = f"({len(known)} of 24 images are training images of the run or of those behind it)"
+        assert counted in answer.out, answer.err
+
     def test_are_found_by_name_where_the_data_of_the_run_are_gone(self, run, tiny, other):
         split = json.loads((other / "split.json").read_text())
         split["names"] = [f"{item}.png" for item in range(24)]

@@ -56,7 +56,7 @@ def runs_behind(run: RunFolder, session: Session) -> Iterator[RunFolder]:
             if not found:
                 _logger.warning(
                     f"{learner.title} has learned from the run {path}, which is not there any more: if that one was "
-                    "trained on images of the test subset, the scores are too high."
+                    "trained on images that are scored, the scores are too high."
                 )
             elif teacher.path.resolve() not in seen:
                 seen.add(teacher.path.resolve())
