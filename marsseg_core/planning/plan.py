@@ -153,6 +153,12 @@ class Plan(HtmlRepr):
         for key, value in {"ema_momentum": "ema", "swa_start": "swa"}.items():
             if training.averaging != value and getattr(training, key) != getattr(TrainingOptions(), key):
                 lines.append(f"training.{key} has no effect without training.averaging={value}.")
+        if training.crop is not None:
+            lines += [
+                f"The loss {resolved.entry.name} needs whole images: with another crop than their size, the run is refused."
+                for resolved in self.resolved[kinds.LOSS]
+                if resolved.component.wants_images
+            ]
         for resolved in self.resolved[METHOD]:
             if isinstance(resolved.options, SemiOptions) and not resolved.options.weight:
                 lines.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.paths import FROZEN
 
 from marsseg_core.api import plan
 
@@ -83,3 +84,9 @@ def test_a_parameter_of_the_own_encoder_has_no_effect_with_another_one(arch, key
     name = arch.partition(":")[0]
     assert any(line.startswith(f"{key} of {name} has no effect") for line in plan(arch=arch, encoder="mit_b0").remarks)
     assert plan(arch=name, encoder="mit_b0").remarks == plan(arch=arch).remarks == ()
+
+
+def test_a_loss_that_needs_whole_images_is_remarked_where_windows_are_drawn():
+    teacher = f"ssce,distill:runs={FROZEN / 'finished'}"
+    assert not any("whole images" in line for line in plan(loss=teacher).remarks)
+    assert any("distill needs whole images" in line for line in plan(loss=teacher, crop=(16, 16)).remarks)
