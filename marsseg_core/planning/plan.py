@@ -155,7 +155,7 @@ class Plan(HtmlRepr):
                 lines.append(f"training.{key} has no effect without training.averaging={value}.")
         if training.crop is not None:
             lines += [
-                f"The loss {resolved.entry.name} needs whole images: with another crop than their size, the run is refused."
+                f"The loss {resolved.entry.name} needs whole images: another crop than their size is refused."
                 for resolved in self.resolved[kinds.LOSS]
                 if resolved.component.wants_images
             ]
