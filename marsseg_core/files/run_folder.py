@@ -261,7 +261,7 @@ class RunFolder(RunPaths):
         """Return the error about a run without the file of its best network, which says why it has none."""
         if self.finished:
             return RequestError(
-                "The network of the run is gone.",
+                "The run is finished, but it has no network: the file is gone.",
                 where=str(self.network),
                 hint="Restore the file from a copy, or train again.",
             )

@@ -103,7 +103,7 @@ def test_the_network_of_a_run_is_not_its_folder():
 def test_a_finished_run_without_its_network_says_so(tmp_path):
     run = shutil.copytree(FROZEN / "finished", tmp_path / "run")
     (run / "network.keras").unlink()
-    with pytest.raises(RequestError, match="The network of the run is gone"):
+    with pytest.raises(RequestError, match="finished, but it has no network: the file is gone"):
         RunFolder.open(run).network_hash()
 
 
