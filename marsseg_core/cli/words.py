@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from ..errors import RequestError, nearest
-from ..planning.named_settings import settings_named
 
 # What other programs call a command.
 OTHER_COMMANDS: Final = {
@@ -79,14 +78,21 @@ def other_words_for_options(params: Sequence[Any]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        word = getattr(error, "option_name", "")
         known = {option for param in params for option in param.opts}
-        meant = OTHER_WORDS.get(word)
-        if meant in known:
-            error.possibilities = [meant]  # type: ignore[attr-defined]
-        elif "--set" in known and (settings := settings_named(word.removeprefix("--").replace("-", "_"))):
-            error.possibilities = [f"--set {setting}=…" for setting in settings]  # type: ignore[attr-defined]
+        if meant := _options_meant(getattr(error, "option_name", ""), known):
+            error.possibilities = meant  # type: ignore[attr-defined]
         raise
+
+
+def _options_meant(word: str, known: Collection[str]) -> list[str]:
+    """Return the option that means the same as an unknown one, or how its setting is set; empty for neither."""
+    if OTHER_WORDS.get(word) in known:
+        return [OTHER_WORDS[word]]
+    if "--set" not in known:
+        return []
+    from ..planning.named_settings import settings_named  # not at every start: only a wrong request needs it
+
+    return [f"--set {setting}=…" for setting in settings_named(word.removeprefix("--").replace("-", "_"))]
 
 
 def refuse_spaces_in_lists(args: Sequence[str]) -> None:

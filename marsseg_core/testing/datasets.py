@@ -105,6 +105,14 @@ class DatasetContract(ComponentContract):
         if "path" not in parameters_of(type(self.component)):
             assert not type(self.component).recognises(tmp_path), "it recognises a path, but has no parameter `path`"
 
+    def test_it_recognises_images_without_labels_without_an_error(self, tmp_path: Path) -> None:
+        (tmp_path / "empty.npz").touch()
+        for name in (".", "empty.npz"):
+            answer = type(self.component).recognises_unlabelled(tmp_path / name)
+            what = f"`recognises_unlabelled` returns {answer!r} for the path '{name}', not True or False"
+            assert answer in (True, False), what
+            assert not answer or "path" in parameters_of(type(self.component)), "it has no parameter `path`"
+
     def test_it_explains_what_it_looks_for(self, tmp_path: Path) -> None:
         (tmp_path / "empty.npz").touch()
         for name in (".", "empty.npz"):

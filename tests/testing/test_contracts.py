@@ -773,6 +773,10 @@ class Noise(Dataset):
     def recognises(cls, path):
         return bool(path.read_bytes() is not None)
 
+    @classmethod
+    def recognises_unlabelled(cls, path):
+        return True
+
     def items(self):
         return iter(())
 
@@ -784,6 +788,7 @@ def test_a_wrong_data_set_is_caught(tmp_path):
     fails(contract, Noise(), "test_items_yields_the_data_of_load")
     with pytest.raises(OSError, match="directory"):
         passes(contract, Noise(), "test_it_recognises_paths_without_an_error", tmp_path)
+    fails(contract, Noise(), "test_it_recognises_images_without_labels_without_an_error", tmp_path)
 
 
 # --- known failures
