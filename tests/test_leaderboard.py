@@ -314,6 +314,7 @@ class TestARun:
             ("unlabelled", "arch = 'unet'", "each row there has one"),
             ("scratch", "semi = 'fixmatch'", "a semi-supervised method is for the track unlabelled"),
             ("unlabelled", "semi = 'fixmatch'\ntraining.unlabelled = 'synthetic:count=9'", "those of the data set"),
+            ("unlabelled", "semi = 'fixmatch'\ntraining.unlabelled = 'training'", "those of the data set"),
             ("scratch", "split.labelled = 0.5", "learn from the same labelled images"),
             ("scratch", "cleaning.drop_duplicates = true", "learn from the same labelled images"),
             ("scratch", f"training.init = '{FINISHED}'", "the training of the initial weights (training.init) is not"),
@@ -331,6 +332,10 @@ class TestARun:
     def test_takes_published_weights_in_their_track(self, trained, run, tmp_path):
         (tmp_path / "x.toml").write_text("encoder = 'efficientnet_lite0:weights=imagenet'")
         assert run("pretrained/x").results[100.0]
+
+    def test_takes_the_training_subset_beside_the_images_without_labels(self, trained, run, tmp_path):
+        (tmp_path / "x.toml").write_text('semi = "fixmatch"\ntraining.unlabelled = "own,training"')
+        assert run("unlabelled/x").results[100.0]
 
     def test_trains_whole_rounds(self, trained, run, tmp_path):
         (tmp_path / "x.toml").write_text('semi = "pseudo:runs=none:rounds=3"')

@@ -8,6 +8,7 @@ from marsseg_core.data.cleaning_options import CleaningOptions
 from marsseg_core.data.split_options import SplitOptions
 from marsseg_core.planning.options import OWN, EncoderOptions
 from marsseg_core.planning.plan import Plan
+from marsseg_core.planning.unlabelled_source import UnlabelledSource
 from marsseg_core.registry.kinds import ENCODER, METHOD
 
 from .rows import PRETRAINED, UNLABELLED
@@ -19,7 +20,7 @@ def broken_rule(plan: Plan, track: str) -> str | None:
         return "a transductive run learns from the images of the test subset: no row may do this"
     if any(getattr(each.component, "recorded_runs", ()) for each in chain(*plan.resolved.values())):
         return "finished runs hide the time of their training: no row may use them"
-    if plan.training.unlabelled != OWN:
+    if UnlabelledSource.of(plan.training.unlabelled).others != OWN:
         return "the images without labels are those of the data set (training.unlabelled=own): no row may use others"
     if plan.split.labelled != SplitOptions().labelled or plan.cleaning != CleaningOptions():
         return "all rows learn from the same labelled images: no row may set split.labelled or leave images out"

@@ -191,7 +191,7 @@ Unlabelled = Annotated[
     str | None,
     typer.Option(
         help="The images without labels for --semi: a data set or a path; own: those of the data set itself; unused: "
-        "these, and its labelled images that are in no subset.",
+        "these, and its labelled images that are in no subset. With ,training also those of the training subset.",
         metavar="NAME|PATH|own|unused",
         rich_help_panel=DATA,
     ),

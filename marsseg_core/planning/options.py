@@ -26,6 +26,9 @@ UNUSED: Final = "unused"
 # The values of `unlabelled` that name no other source than the labelled data set.
 OF_LABELLED_DATA: Final = (OWN, UNUSED)
 
+# The word in `unlabelled` for the images of the training subset, without their labels.
+TRAINING: Final = "training"
+
 ARGMAX: Final = "argmax"
 """Name the value of `training.decoding` that takes the class with the largest logit."""
 
@@ -225,7 +228,8 @@ class TrainingOptions:
     unlabelled: str = param(
         OWN,
         help="images without labels for --semi: a data set or a path, whose labels, if it has any, are not used; own: "
-        "those of the data set itself; unused: these, and its labelled images that are in no subset",
+        "those of the data set itself; unused: these, and its labelled images that are in no subset; training, alone "
+        "or after a comma: those of the training subset",
     )
     init: str | None = param(
         None, help="run folder or pack whose network gives the initial weights, where shapes match"

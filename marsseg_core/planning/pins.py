@@ -23,8 +23,9 @@ from .encoder_weights import check_encoder_of_run, hash_of_weights, path_of_weig
 from .grammar import NamedComponent, resolve_composition
 from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import canonical_monitor
-from .options import OF_LABELLED_DATA, OWN
+from .options import OF_LABELLED_DATA, OWN, TRAINING
 from .recognition import named_dataset
+from .unlabelled_source import UnlabelledSource
 
 
 def pin_initial_weights(section: Values) -> None:
@@ -66,45 +67,59 @@ def overlay_unlabelled(section: Values, text: Any, catalog: Catalog) -> Any:
 
     As with `--data`, a path alone names another place: how the data are read stays as it is.
     """
-    earlier = section.values.get("unlabelled", OWN)
-    if not isinstance(text, str) or text in OF_LABELLED_DATA or earlier in OF_LABELLED_DATA:
+    if not isinstance(text, str):
         return text
-    new, old = (_unlabelled_dataset(each, catalog) for each in (text, earlier))
+    source, earlier = (UnlabelledSource.of(each) for each in (text, section.values.get("unlabelled", OWN)))
+    if not (source.is_named and earlier.is_named):
+        return text
+    new, old = (_unlabelled_dataset(each.others, catalog) for each in (source, earlier))
     if catalog.find(kinds.DATASET, new.name) != catalog.find(kinds.DATASET, old.name):
         return text
-    return _composition(new.name, {**old.parameters, **new.parameters})
+    return source.with_others(_composition(new.name, {**old.parameters, **new.parameters}))
 
 
 def pin_unlabelled(section: Values, catalog: Catalog) -> None:
     """Check `unlabelled`, and make its path absolute, since the plan may be read from another working directory."""
     text = section.values.get("unlabelled", OWN)
-    if not isinstance(text, str) or text in OF_LABELLED_DATA:
+    if not isinstance(text, str):
         return
-    named = _unlabelled_dataset(text, catalog)
+    source = UnlabelledSource.of(text)
+    others = source.others
+    if source.is_named:
+        others = _pinned_dataset(others, f"--unlabelled {text}", catalog)
+    if (pinned := source.with_others(others)) != text:
+        section.set({"unlabelled": pinned}, section.origins["unlabelled"])
+
+
+def _pinned_dataset(others: str, where: str, catalog: Catalog) -> str:
+    """Return the composition text of a data set with an absolute path. Raises RequestError where it cannot be used."""
+    named = _unlabelled_dataset(others, catalog)
     values = {key: str(value) for key, value in named.parameters.items()}
     if "path" in values:
         values["path"] = os.path.abspath(os.path.expanduser(values["path"]))
     if split := next((value for value in values.values() if set(value) & {":", ","}), None):
         raise RequestError(
             f"'{split}' has a colon or a comma, which separate components and parameters.",
-            where=f"--unlabelled {text}",
+            where=where,
             hint="Name a link to it without them.",
         )
     composition = _composition(named.name, values)
     try:
         resolve_composition(kinds.DATASET, composition, catalog)
     except RequestError as error:
-        error.where = f"--unlabelled {text}"
+        error.where = where
         raise
-    section.set({"unlabelled": composition}, section.origins["unlabelled"])
+    return composition
 
 
 def _unlabelled_dataset(text: str, catalog: Catalog) -> NamedComponent:
     try:
         return named_dataset(text, f"--unlabelled {text}", catalog, labels=False)
     except RequestError as error:
-        if not {"/", ":"} & set(text):
-            hint = nearest(text, OF_LABELLED_DATA, listing="Or the images of the labelled data set")
+        if "," in text:
+            error.hint = f"Name one data set or path. After a comma, only the word {TRAINING} may follow."
+        elif not {"/", ":"} & set(text):
+            hint = nearest(text, (*OF_LABELLED_DATA, TRAINING), listing="Or the images of the labelled data set")
             error.hint = hint if hint.startswith("Did") else "\n".join(filter(None, [error.hint, hint]))
         raise
 

@@ -22,6 +22,7 @@ from .invoke import call_component
 from .metrics import MetricTable, planned_metrics
 from .options import OWN, RAREST, SECTIONS, EncoderOptions, SemiOptions, TrainingOptions
 from .resolved import ResolvedComponent, weighting_spec
+from .unlabelled_source import UnlabelledSource
 
 if TYPE_CHECKING:
     from ..data.scaling import Scaling
@@ -171,7 +172,7 @@ class Plan(HtmlRepr):
                     "whole weight."
                 )
         dataset = self.resolved[kinds.DATASET][0]
-        if self.resolved[METHOD] and training.unlabelled == OWN:
+        if self.resolved[METHOD] and UnlabelledSource.of(training.unlabelled).others == OWN:
             if type(dataset.component).unlabelled is Dataset.unlabelled:  # a kind of data set that never has any
                 lines.append(
                     f"The data set {dataset.entry.name} has no images without labels: name a source of them with "

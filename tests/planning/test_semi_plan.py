@@ -53,6 +53,32 @@ class TestPlan:
         assert marsseg.plan(file).training.unlabelled == "unused"
         assert marsseg.plan(file, unlabelled=DATA).training.unlabelled == DATA
 
+    def test_keeps_the_word_for_the_training_subset(self, tiny_file, tmp_path, monkeypatch):
+        """Alone, or after the others, whose path becomes absolute."""
+        monkeypatch.chdir(tiny_file.parent)
+        file = tmp_path / "plan.toml"
+        for value, expected in (
+            ("training", "training"),
+            ("own,training", "own,training"),
+            ("training, unused", "unused,training"),
+            (f"{tiny_file.name},training", f"marsseg/npz:path={tiny_file.resolve()},training"),
+        ):
+            file.write_text(marsseg.plan(semi="fixmatch", unlabelled=value).to_toml())
+            assert marsseg.plan(file).training.unlabelled == expected
+
+    def test_keeps_how_images_are_read_that_are_elsewhere(self, tmp_path):
+        """The word for the training subset is no part of this: a new value names all images."""
+        file = tmp_path / "plan.toml"
+        file.write_text(marsseg.plan(semi="fixmatch", unlabelled=f"{DATA}:seed=3,training").to_toml())
+        plan = marsseg.plan(file, unlabelled="synthetic:count=3")
+        assert plan.training.unlabelled == "synthetic:count=3:height=16:width=16:seed=3"
+
+    @pytest.mark.parametrize("value", [f"{DATA},{DATA}", f"{DATA},own", "own,unused", "own,"])
+    def test_has_one_source_beside_the_training_subset(self, value):
+        with pytest.raises(RequestError) as caught:
+            marsseg.plan(semi="fixmatch", unlabelled=value)
+        assert caught.value.hint == "Name one data set or path. After a comma, only the word training may follow."
+
     def test_refuses_a_source_that_is_not_there(self):
         with pytest.raises(RequestError, match=r"no file or folder 'no\.npz'"):
             marsseg.plan(semi="mean_teacher", unlabelled="no.npz")

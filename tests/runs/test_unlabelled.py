@@ -30,7 +30,12 @@ class TestImages:
         ("source", "what", "hint"),
         [
             ("unusd", "There is no data set 'unusd'.", "Did you mean 'unused'?"),
-            ("zzz", "There is no data set 'zzz'.", "Or the images of the labelled data set: own, unused."),
+            (
+                "zzz",
+                "There is no data set 'zzz'.",
+                "Or the images of the labelled data set: own, training, unused.",
+            ),
+            ("trainin", "There is no data set 'trainin'.", "Did you mean 'training'?"),
             ("synthetic:cont=3", "There is no parameter 'cont'.", "Did you mean 'count'?"),
         ],
     )
@@ -96,6 +101,23 @@ class TestImages:
         unlabelled = read_unlabelled(plan, data, split)
         assert unlabelled.source.endswith("without labels")
         np.testing.assert_array_equal(unlabelled.images, plan.one(kinds.DATASET).unlabelled())
+
+    def test_of_the_training_subset_are_used_where_that_is_asked(self):
+        data, others = marsseg.dataset(DATA), read()
+        unlabelled = read(unlabelled=f"{WORDS['unlabelled']},training")
+        np.testing.assert_array_equal(unlabelled.images, np.concatenate([others.images, data.images[:10]]))
+        assert (len(unlabelled.hashes), unlabelled.held_out) == (28, 6)
+        assert unlabelled.source == f"{others.source} and of the training subset"
+        alone = read(unlabelled="training")
+        np.testing.assert_array_equal(alone.images, data.images[:10])
+        assert str(alone) == "10 images of the training subset"
+
+    def test_of_the_training_subset_have_the_size_of_the_others(self):
+        with pytest.raises(
+            RequestError, match="of 20 × 32 × 1 cannot be used with labelled ones of 16 × 16 × 1"
+        ) as caught:
+            read(unlabelled="synthetic:count=3:height=20:width=32,training")
+        assert caught.value.where == "--unlabelled synthetic:count=3:height=20:width=32,training"
 
     def test_in_no_subset_are_used_where_that_is_asked(self):
         data, split = marsseg.dataset(DATA), Split(tuple(range(5)), (10, 11, 12), (13, 14, 15))

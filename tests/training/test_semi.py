@@ -79,11 +79,14 @@ def test_a_killed_run_ends_like_one_that_was_never_stopped(whole_and_killed, tmp
 
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory):
-    """Return a run of fixmatch, the folder of its copies, and the place to which its images without labels moved."""
+    """Return a run of fixmatch, the folder of its copies, and the place to which its images without labels moved.
+
+    The images of the training subset are among those without labels, as in the paper.
+    """
     folder = tmp_path_factory.mktemp("moved")
     images = marsseg.dataset("synthetic:count=24:height=16:width=16").images
     np.savez(folder / "images.npz", images=images, masks=np.zeros(images.shape[:3], np.uint8))
-    words = {"semi": "fixmatch:threshold=0.2", "unlabelled": f"npz:path={folder / 'images.npz'}:range=bits"}
+    words = {"semi": "fixmatch:threshold=0.2", "unlabelled": f"npz:path={folder / 'images.npz'}:range=bits,training"}
     whole = whole_and_copies(folder, **words, arch=small_network())
     (folder / "images.npz").rename(folder / "there.npz")
     return whole, folder, folder / "there.npz"
@@ -96,11 +99,11 @@ def test_a_killed_run_of_fixmatch_ends_like_one_that_was_never_stopped(moved, ca
     assert whole.history[0]["semi_share"] > 0
     with pytest.raises(RequestError, match="no such file") as caught:
         marsseg.resume(killed.path, arch=small_network())
-    assert f"--resume {killed.path} --unlabelled PATH" in caught.value.hint
+    assert f"--resume {killed.path} --unlabelled PATH,training" in caught.value.hint
     caplog.set_level("INFO")
-    resumed = marsseg.resume(killed.path, unlabelled=place, arch=small_network())
+    resumed = marsseg.resume(killed.path, unlabelled=f"{place},training", arch=small_network())
     assert_same_outcome(resumed, whole)
-    assert f'unlabelled = "marsseg/npz:path={place}:range=bits"' in killed.plan.read_text()
+    assert f'unlabelled = "marsseg/npz:path={place}:range=bits,training"' in killed.plan.read_text()
     assert f"those without labels from marsseg/npz:path={place}" in caplog.text
 
 
@@ -109,13 +112,13 @@ def test_the_place_of_the_images_of_a_finished_run_is_recorded_if_they_are_the_s
     folder = RunFolder(shutil.copytree(whole.path, tmp_path / "whole"))
     with np.load(place) as archive:
         np.savez(tmp_path / "other.npz", images=archive["images"][:-1], masks=archive["masks"][:-1])
-    words = {"unlabelled": tmp_path / "other.npz", "arch": small_network()}
+    words = {"unlabelled": f"{tmp_path / 'other.npz'},training", "arch": small_network()}
     for call in (marsseg.resume, lambda *given, **more: marsseg.extend(*given, epochs=3, out=tmp_path / "x", **more)):
         with pytest.raises(RequestError, match="The images without labels are not what the run was trained on"):
             call(folder.path, **words)
     assert not (tmp_path / "x").exists()
     assert str(tmp_path) not in folder.plan.read_text()
-    marsseg.resume(folder.path, **words | {"unlabelled": place})
+    marsseg.resume(folder.path, **words | {"unlabelled": f"{place},training"})
     assert str(place) in folder.plan.read_text()
     assert not folder.changed()
 

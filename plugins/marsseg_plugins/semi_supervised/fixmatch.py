@@ -24,6 +24,8 @@ class FixMatch(Method):
     Batch normalisation uses the statistics of each view itself. They do not enter the moving averages: blurred, noisy
     and pasted images have other statistics than the images that the network is scored on.
 
+    In the paper, the images with labels are among those without: `--unlabelled own,training`.
+
     Sohn and others, arXiv 2001.07685; CutMix for segmentation: French and others, arXiv 1906.01916.
     """
 

@@ -22,7 +22,8 @@ class MeanTeacher(Method):
     of teacher and student uses the statistics of the images without labels, as in the authors' code, and these do not
     enter the moving averages.
 
-    The network that is scored and stored is the student. `training.averaging=ema` scores averaged weights instead.
+    The network that is scored and stored is the student. `training.averaging=ema` scores averaged weights instead. In
+    the paper, the term holds for the images with labels, too: `--unlabelled own,training`.
 
     Tarvainen and Valpola, arXiv 1703.01780. With `cutmix`, boxes of other images are pasted into the strong view, and
     the teacher's prediction is pasted in the same way: French and others, arXiv 1906.01916.
