@@ -28,6 +28,9 @@ _STRONG: Final = 3
 # The share of an image that a box covers. Source: French and others, arXiv 1906.01916.
 _BOX: Final = 0.5
 
+# The copies of an image that a transform is checked with: one that moves pixels may leave some of them as they are.
+_PROBES: Final = 8
+
 
 class ViewBatches:
     """Make batches of `batch` images without labels (M, H, W, C) uint8 in two views of `size` (rows, columns).
@@ -68,6 +71,17 @@ class ViewBatches:
         """Replace the labels by others of the same shape."""
         self._labels = labels
 
+    def check(self) -> None:
+        """Change copies of an image by each transform of the strong view. Raises RequestError where one moves pixels.
+
+        `make` finds this too, but only after the training has begun, and not before the transform is drawn.
+        """
+        chosen = np.array([(0, copy) for copy in range(_PROBES)])
+        for transform, _ in self._strong:
+            generators = self._generators(0, chosen, _STRONG)
+            images = scale(_cut(self._images, chosen[:, 0], [self._window(each) for each in generators]))
+            self._strong_views(images, np.zeros(images.shape[:3], np.uint8), generators, [(transform, 1.0)])
+
     def make(self, epoch: int, index: int, steps: int) -> dict[str, np.ndarray]:
         """Return the views of a step of an epoch with so many steps: the arrays of `ViewTensors`, by name."""
         chosen = self._epoch_order(epoch, steps)[index * self._batch : (index + 1) * self._batch]
@@ -76,7 +90,7 @@ class ViewBatches:
         generators = self._generators(epoch, chosen, _WEAK)
         weak, labels, inside = self._weak_views(chosen[:, 0], generators)
         generators = self._generators(epoch, chosen, _STRONG)
-        strong, counted = self._strong_views(weak, inside, generators)
+        strong, counted = self._strong_views(weak, inside, generators, self._strong)
         mixed = np.zeros(counted.shape, np.uint8)
         for mask, generator in zip(mixed, generators, strict=True):
             if generator.random() < self._cutmix:
@@ -113,7 +127,11 @@ class ViewBatches:
         return images, labels, inside
 
     def _strong_views(
-        self, weak: np.ndarray, inside: np.ndarray, generators: Sequence[np.random.Generator]
+        self,
+        weak: np.ndarray,
+        inside: np.ndarray,
+        generators: Sequence[np.random.Generator],
+        transforms: Sequence[tuple[Transform, float]],
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the strong views before boxes are mixed, and 1 for each pixel that counts, (B, H, W) uint8."""
         strong = weak.copy()
@@ -121,7 +139,7 @@ class ViewBatches:
         marks = np.random.default_rng(0).integers(0, 2, inside.shape[1:], np.uint8)
         expected = np.where(inside == VOID, inside, marks)
         mask = expected.copy()
-        apply_transforms(self._strong, strong, mask, generators)
+        apply_transforms(transforms, strong, mask, generators)
         if np.any((mask != expected) & (mask != VOID)):
             raise RequestError(
                 "An augmentation of the strong view moves pixels or pastes those of others: they are not where "

@@ -101,8 +101,8 @@ def check_weighting(chosen: Chosen) -> None:
 def check_views(chosen: Chosen, catalog: Catalog) -> None:
     """Check that only the weak view of a semi-supervised method moves pixels, and that it does nothing else.
 
-    This looks at what the augmentations define. A strong view that moves pixels in another way is refused when it is
-    made (`marsseg_core.data.views`).
+    This looks at what the augmentations define. A strong view that moves pixels in another way is refused when the
+    training is set up (`marsseg_core.data.views`).
     """
     for method in chosen.get(kinds.METHOD, ()):
         views: Views = call_component(method, lambda method=method: method.component.views)

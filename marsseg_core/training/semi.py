@@ -51,14 +51,14 @@ def build_views(
 ) -> ViewBatches:
     """Return the views of the images without labels, with the labels that the method has made, if it has.
 
-    `part` (i, n) makes the i-th of n equal parts of each batch.
+    `part` (i, n) makes the i-th of n equal parts of each batch. Raises RequestError where the strong view moves pixels.
     """
     resolved = plan.resolved[kinds.METHOD][0]
     views: Views = call_component(resolved, lambda: resolved.component.views)
     options = resolved.options
     batch = options.batch if isinstance(options, SemiOptions) else None
     height, width, _ = input_shape(plan, data)
-    return ViewBatches(
+    batches = ViewBatches(
         unlabelled.images,
         _transforms(plan, resolved, views.weak, data, split),
         _transforms(plan, resolved, views.strong, data, split),
@@ -70,6 +70,8 @@ def build_views(
         uses_weak=views.uses_weak,
         part=part,
     )
+    batches.check()
+    return batches
 
 
 def _transforms(

@@ -96,6 +96,13 @@ def test_the_set_for_mars_is_refused_as_a_strong_view():
         batches(strong=((Mars().apply, 1.0),)).make(0, 0, 1)
 
 
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_an_augmentation_that_moves_pixels_is_found_before_it_is_drawn(p):
+    batches(strong=((Noise().apply, p), (Erase().apply, p))).check()
+    with pytest.raises(RequestError, match="moves pixels"):
+        batches(strong=((Noise().apply, p), (Mars().apply, p))).check()
+
+
 def test_workers_make_the_same_pairs():
     data = Synthetic(count=6, height=16, width=16).load()
     labelled = TrainingBatches(data, np.arange(6), (), batch=2, seed=1)

@@ -123,6 +123,17 @@ def test_the_place_of_the_images_of_a_finished_run_is_recorded_if_they_are_the_s
     assert not folder.changed()
 
 
+def test_a_strong_view_that_pastes_pixels_is_refused_before_there_is_a_run_folder(tmp_path):
+    words = WORDS | {
+        "semi": "fixmatch",
+        "overrides": ["semi.fixmatch.strong=noise,rockmix:p=0.01"],
+        "arch": small_network(),
+    }
+    with pytest.raises(RequestError, match="moves pixels or pastes those of others"):
+        marsseg.run(**words, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_without_a_method_has_no_images_that_moved(cli, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "plan.toml").write_text(marsseg.plan(data=DATA, arch="unet").to_toml())
