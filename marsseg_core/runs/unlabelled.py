@@ -30,7 +30,8 @@ class Unlabelled:
     """The images without labels of a run.
 
     Attributes:
-        images: (M, H, W, C) uint8, the images that the training uses.
+        images: (M, H, W, C) uint8, the images that the training uses; those of the training subset come last
+        labelled: how many of them are of the training subset
         source: the name of the data set or its file, for messages
         held_out: the number of images of the source that are identical, or nearly identical, to one of the validation
             or the test subset. A transductive run uses them, any other leaves them out.
@@ -39,10 +40,16 @@ class Unlabelled:
     """
 
     images: np.ndarray
+    labelled: int
     source: str
     held_out: int
     transductive: bool
     hashes: tuple[bytes, ...]
+
+    @property
+    def others(self) -> np.ndarray:
+        """Return the images that are not of the training subset."""
+        return self.images[: len(self.images) - self.labelled]
 
     @property
     def fingerprint(self) -> str:
@@ -89,7 +96,9 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
         parts.append(select(data.images, split["train"]))
         sources.append("the training subset")
     images = joined(parts, where=_where(plan), hint="Use one of them alone.")
-    return Unlabelled(images, " and of ".join(sources), held_out, plan.transductive, tuple(digests(images)))
+    labelled = len(split["train"]) if named.training else 0
+    hashes = tuple(digests(images))
+    return Unlabelled(images, labelled, " and of ".join(sources), held_out, plan.transductive, hashes)
 
 
 def _without(images: np.ndarray, held_out: np.ndarray, plan: Plan) -> np.ndarray:

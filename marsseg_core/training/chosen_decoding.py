@@ -75,11 +75,11 @@ def _matching_shares(run: Run, counted: Sequence[int]) -> tuple[np.ndarray, dict
     """Return the offsets with which each class has its mean probability as its share, and what is recorded of them.
 
     They are computed from the images of the validation subset, whose labels are not used, and from those without labels
-    of the training, if it has any (of more than 2,000, every n-th).
+    of the training, if it has any (of more than 2,000, every n-th). Those of the training subset are left out: the
+    network knows their labels, so it is more certain of them than of new images.
     """
     images = [run.data.images[item] for item in run.split["validation"]]  # of a memory map, these take no memory
-    if run.unlabelled is not None:
-        others = run.unlabelled.images
+    if run.unlabelled is not None and len(others := run.unlabelled.others):
         images.extend(others[:: -(-len(others) // _MOST_UNLABELLED)])
     predictor = Predictor([run.network], tta=run.plan.training.tta, overlap=HALF, batch=run.plan.training.batch)
     logarithms = expected_pixels(

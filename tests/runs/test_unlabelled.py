@@ -106,11 +106,12 @@ class TestImages:
         data, others = marsseg.dataset(DATA), read()
         unlabelled = read(unlabelled=f"{WORDS['unlabelled']},training")
         np.testing.assert_array_equal(unlabelled.images, np.concatenate([others.images, data.images[:10]]))
-        assert (len(unlabelled.hashes), unlabelled.held_out) == (28, 6)
+        assert (len(unlabelled.hashes), unlabelled.held_out, unlabelled.labelled) == (28, 6, 10)
+        np.testing.assert_array_equal(unlabelled.others, others.images)
         assert unlabelled.source == f"{others.source} and of the training subset"
         alone = read(unlabelled="training")
         np.testing.assert_array_equal(alone.images, data.images[:10])
-        assert str(alone) == "10 images of the training subset"
+        assert (str(alone), len(alone.others)) == ("10 images of the training subset", 0)
 
     def test_of_the_training_subset_have_the_size_of_the_others(self):
         with pytest.raises(

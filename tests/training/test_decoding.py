@@ -242,3 +242,10 @@ def test_images_without_labels_show_the_areas_too(data, tmp_path, monkeypatch):
     )
     content = json.loads((run.path / "decoding.json").read_text())
     assert content["images"] == len(run.split["validation"]) + 4
+
+
+def test_images_of_the_training_subset_do_not_show_the_areas(data, tmp_path):
+    """The network has learned their labels, so their areas are not those that it expects of new images."""
+    words = {"semi": "mean_teacher", "unlabelled": "training", "decoding": "shares"}
+    run = marsseg.run(arch="unet:width=0.125:depth=1", data=data, epochs=1, out=tmp_path / "run", **words)
+    assert json.loads((run.path / "decoding.json").read_text())["images"] == len(run.split["validation"])
