@@ -191,7 +191,8 @@ Unlabelled = Annotated[
     str | None,
     typer.Option(
         help="The images without labels for --semi: a data set or a path; own: those of the data set itself; unused: "
-        "these, and its labelled images that are in no subset. With ,training also those of the training subset.",
+        "these, and its labelled images that are in no subset; training, alone or after a comma: those of its training "
+        "subset.",
         metavar="NAME|PATH|own|unused",
         rich_help_panel=DATA,
     ),

@@ -41,7 +41,7 @@ def read_others(plan: Plan, others: str, data: SegmentationData, split: Split) -
         )
         raise RequestError(
             f"Images without labels of {_size(images)} do not fit images with labels of {_size(data.images)}.",
-            where=f"--unlabelled {others}",
+            where=f"--unlabelled {plan.training.unlabelled}",
             hint="They must have as many channels, and be at least as large as the images that the network takes. "
             f"`marsseg show {name}` lists what can be set of these images.",
         )
